@@ -1,0 +1,1 @@
+"""Captures in; indexed items, signals, issues, alerts, incidents and digests out. No Scrapy, no Prefect."""

@@ -1,0 +1,427 @@
+"""The desk's database: every table, as Alembic and both engines see it.
+
+`office_ids` is a JSON list on each row that an office may or may not see. Times are aware UTC (`UTCDateTime`).
+Nothing here has a field for the author of what was said; `actor` is always a member of staff or `system`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """Aware datetimes only; SQLite keeps none, so the zone is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UTCDateTime(), dict[str, Any]: JSON, list[str]: JSON, list[Any]: JSON, str: String(255)}
+
+
+# --- what came in ---------------------------------------------------------------------------------------------------
+
+
+class RegistryRow(Base):
+    """Identity, given once (DESIGN §3). Holds keyed values only; outlives the item."""
+
+    __tablename__ = "registry"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    source_id: Mapped[str] = mapped_column(String(64))
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+    revision: Mapped[int] = mapped_column(Integer, default=1)
+    content_hash: Mapped[str] = mapped_column(String(32))
+    story_id: Mapped[str] = mapped_column(String(32), default="")
+    index_name: Mapped[str] = mapped_column(String(64), default="")
+    canonicaliser: Mapped[str] = mapped_column(String(16), default="1")
+
+
+class RegistryAlias(Base):
+    """Later forms of an address (mobile twin, rel=canonical, redirect) → the id that was given first."""
+
+    __tablename__ = "registry_aliases"
+    alias: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(String(32), ForeignKey("registry.id"), index=True)
+
+
+class BatchRow(Base):
+    """One row per spool batch whose output is committed: replaying it is then a no-op. Sums are the stage counts."""
+
+    __tablename__ = "batches"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    source_id: Mapped[str] = mapped_column(String(64), index=True)
+    created_at: Mapped[datetime]
+    committed_at: Mapped[datetime] = mapped_column(index=True)
+    taken: Mapped[int] = mapped_column(Integer)
+    items: Mapped[int] = mapped_column(Integer)  # new or revised whole items
+    staged: Mapped[int] = mapped_column(Integer)  # new or revised public posts
+    unchanged: Mapped[int] = mapped_column(Integer)
+    quarantined: Mapped[int] = mapped_column(Integer)
+    expired: Mapped[int] = mapped_column(Integer)
+    reasons: Mapped[dict[str, Any]]
+
+
+class StoryBand(Base):
+    """MinHash bands of whole items: where near-copies find their story."""
+
+    __tablename__ = "story_bands"
+    band: Mapped[str] = mapped_column(String(32), primary_key=True)
+    story_id: Mapped[str] = mapped_column(String(32))
+    seen_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class SourceState(Base):
+    """What is known of a source's health, from crawl reports."""
+
+    __tablename__ = "source_states"
+    source_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    last_run_at: Mapped[datetime | None]
+    last_ok_at: Mapped[datetime | None]
+    last_new_at: Mapped[datetime | None]
+    last_status: Mapped[str] = mapped_column(String(32), default="")  # ok, failing, blocked, empty
+    message: Mapped[str] = mapped_column(Text, default="")  # Chinese, no page text
+    fetched: Mapped[int] = mapped_column(Integer, default=0)
+    captured: Mapped[int] = mapped_column(Integer, default=0)
+    quarantined: Mapped[int] = mapped_column(Integer, default=0)
+    refused: Mapped[int] = mapped_column(Integer, default=0)  # robots, size, address
+
+
+class Quarantined(Base):
+    """What could not be used, by reason and place; never its text."""
+
+    __tablename__ = "quarantined"
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    source_id: Mapped[str] = mapped_column(String(64), index=True)
+    reason: Mapped[str] = mapped_column(String(64))
+    detail: Mapped[str] = mapped_column(String(255), default="")  # row number, field, size; never content
+    seen_at: Mapped[datetime]
+
+
+class Counter(Base):
+    """Running totals by name (`staging.expired`, `dispatch.sent` …) and Shanghai day."""
+
+    __tablename__ = "counters"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    value: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class Heartbeat(Base):
+    """When each step or process last finished a round, and how it went."""
+
+    __tablename__ = "heartbeats"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    beat_at: Mapped[datetime]
+    state: Mapped[dict[str, Any]]
+
+
+# --- what people are talking about ------------------------------------------------------------------------------------
+
+
+class IssueRow(Base):
+    """An issue that may be seen: it has whole items, or k voices. Counts of public posts are multiples of k."""
+
+    __tablename__ = "issues"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    office_ids: Mapped[list[str]]
+    title: Mapped[str] = mapped_column(Text)
+    keywords: Mapped[list[str]]
+    phrases: Mapped[list[str]]  # spans that k voices' copies share
+    topics: Mapped[dict[str, Any]]  # topic → share
+    level: Mapped[int] = mapped_column(Integer, index=True)
+    reasons: Mapped[list[Any]]  # [{factor, name, value, points, text}]
+    level_rule: Mapped[str] = mapped_column(String(16), default="1")
+    heat: Mapped[float] = mapped_column(Float, default=0)
+    voices: Mapped[int] = mapped_column(Integer, default=0)
+    items: Mapped[int] = mapped_column(Integer, default=0)
+    media_items: Mapped[int] = mapped_column(Integer, default=0)
+    official_items: Mapped[int] = mapped_column(Integer, default=0)
+    submissions: Mapped[int] = mapped_column(Integer, default=0)
+    outlets: Mapped[list[str]]
+    site_groups: Mapped[dict[str, Any]]
+    trend: Mapped[list[Any]]  # [[day, items, voices]]
+    needs_answer: Mapped[bool] = mapped_column(Boolean, default=False)
+    sensitive: Mapped[bool] = mapped_column(Boolean, default=False)
+    profile: Mapped[dict[str, Any]]  # what clustering compares with: shared words only
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime] = mapped_column(index=True)
+    answered_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(index=True)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+
+
+class IssueRedirect(Base):
+    """A merged issue's id lives on."""
+
+    __tablename__ = "issue_redirects"
+    old_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    new_id: Mapped[str] = mapped_column(String(32), index=True)
+    merged_at: Mapped[datetime]
+
+
+class IssueItem(Base):
+    """Which whole items an issue holds (never public posts)."""
+
+    __tablename__ = "issue_items"
+    item_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    office_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    issue_id: Mapped[str] = mapped_column(String(32), index=True)
+    added_at: Mapped[datetime]
+
+
+# --- alerts, incidents, plans ----------------------------------------------------------------------------------------
+
+
+class Alert(Base):
+    """A rule that fired on a subject; deterministic id, so that an overlapping window does not fire twice."""
+
+    __tablename__ = "alerts"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    office_ids: Mapped[list[str]]
+    rule_id: Mapped[str] = mapped_column(String(64))
+    rule_version: Mapped[str] = mapped_column(String(16))
+    subject_kind: Mapped[str] = mapped_column(String(16))  # issue, item, source
+    subject_id: Mapped[str] = mapped_column(String(80), index=True)
+    level: Mapped[int] = mapped_column(Integer)
+    reasons: Mapped[list[Any]]
+    group_key: Mapped[str] = mapped_column(String(120), index=True)
+    silenced_by: Mapped[str] = mapped_column(String(40), default="")
+    incident_id: Mapped[str] = mapped_column(String(32), default="", index=True)
+    fired_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Silence(Base):
+    """Alerts of this group are recorded but not sent until `until`; needs a reason and an actor."""
+
+    __tablename__ = "silences"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    office_ids: Mapped[list[str]]
+    group_key: Mapped[str] = mapped_column(String(120), index=True)
+    reason: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str]
+    created_at: Mapped[datetime]
+    until: Mapped[datetime]
+
+
+class Incident(Base):
+    """Something that needs an answer. `state`: open, acknowledged, answered, closed."""
+
+    __tablename__ = "incidents"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    short_id: Mapped[str] = mapped_column(String(8), unique=True)
+    office_ids: Mapped[list[str]]
+    title: Mapped[str] = mapped_column(Text)
+    subject_kind: Mapped[str] = mapped_column(String(16))
+    subject_id: Mapped[str] = mapped_column(String(80), index=True)
+    group_key: Mapped[str] = mapped_column(String(120), index=True)
+    level: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    summary: Mapped[str] = mapped_column(Text, default="")
+    opened_at: Mapped[datetime] = mapped_column(index=True)
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str] = mapped_column(String(64), default="")
+    answered_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[str] = mapped_column(String(64), default="")
+    owner: Mapped[str] = mapped_column(String(64), default="")
+    version: Mapped[int] = mapped_column(Integer, default=1)
+
+
+class PlanRun(Base):
+    """The immutable copy of the plan that an incident started."""
+
+    __tablename__ = "plan_runs"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    incident_id: Mapped[str] = mapped_column(String(32), ForeignKey("incidents.id"), index=True)
+    office_ids: Mapped[list[str]]
+    plan_id: Mapped[str] = mapped_column(String(64))
+    plan_hash: Mapped[str] = mapped_column(String(64))
+    plan: Mapped[dict[str, Any]]
+    started_at: Mapped[datetime]
+
+
+class Task(Base):
+    """One step of a plan run; `kind` is of the closed list (charter 7). `state`: open, done, skipped."""
+
+    __tablename__ = "tasks"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    plan_run_id: Mapped[str] = mapped_column(String(32), ForeignKey("plan_runs.id"), index=True)
+    incident_id: Mapped[str] = mapped_column(String(32), ForeignKey("incidents.id"), index=True)
+    office_ids: Mapped[list[str]]
+    position: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(String(32))
+    title: Mapped[str] = mapped_column(Text)
+    guide: Mapped[str] = mapped_column(Text, default="")
+    role: Mapped[str] = mapped_column(String(64), default="")
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    due_at: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
+    done_by: Mapped[str] = mapped_column(String(64), default="")
+    note: Mapped[str] = mapped_column(Text, default="")
+
+
+class Clock(Base):
+    """A deadline of an incident. `state`: running, met, missed."""
+
+    __tablename__ = "clocks"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    incident_id: Mapped[str] = mapped_column(String(32), ForeignKey("incidents.id"), index=True)
+    office_ids: Mapped[list[str]]
+    kind: Mapped[str] = mapped_column(String(32))  # acknowledge, first_statement, press_conference, answer, procedural_reply, result
+    title: Mapped[str]
+    basis: Mapped[str] = mapped_column(Text, default="")  # the rule it comes from
+    starts_at: Mapped[datetime]
+    due_at: Mapped[datetime] = mapped_column(index=True)
+    warned_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    state: Mapped[str] = mapped_column(String(16), index=True)
+
+
+class TimelineEntry(Base):
+    """What happened in an incident, and who did it. Never changed or deleted."""
+
+    __tablename__ = "timeline"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    incident_id: Mapped[str] = mapped_column(String(32), ForeignKey("incidents.id"), index=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    kind: Mapped[str] = mapped_column(String(32))
+    text: Mapped[str] = mapped_column(Text)
+
+
+# --- telling people ----------------------------------------------------------------------------------------------------
+
+
+class Notification(Base):
+    """The outbox. `state`: pending, claimed, sent, failed. Deterministic id: deciding twice inserts once.
+
+    `kind`: incident_opened, level_raised, escalation, clock_warning, clock_missed, digest, self_alert, summary.
+    """
+
+    __tablename__ = "notifications"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    short_id: Mapped[str] = mapped_column(String(8), index=True)
+    office_ids: Mapped[list[str]]
+    kind: Mapped[str] = mapped_column(String(32))
+    incident_id: Mapped[str] = mapped_column(String(32), default="", index=True)
+    channel: Mapped[str] = mapped_column(String(32))
+    recipient: Mapped[str]
+    subject: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
+    html: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16))
+    claim: Mapped[str] = mapped_column(String(40), default="")
+    lease_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    ambiguous: Mapped[int] = mapped_column(Integer, default=0)  # sends whose result is unknown: a duplicate is possible
+    last_error: Mapped[str] = mapped_column(Text, default="")
+    sent_at: Mapped[datetime | None]
+    __table_args__ = (Index("ix_notifications_state_due_at", "state", "due_at"),)
+
+
+class DigestRow(Base):
+    """One week's digest of one office. `facts` is what the sentences were made from."""
+
+    __tablename__ = "digests"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)  # office:iso-week
+    office_ids: Mapped[list[str]]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    title: Mapped[str]
+    facts: Mapped[dict[str, Any]]
+    html: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+
+
+# --- who works here ------------------------------------------------------------------------------------------------------
+
+
+class User(Base):
+    """Staff. `role`: admin, analyst, duty, leader (rights in depth come later)."""
+
+    __tablename__ = "users"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)  # sign-in name
+    display_name: Mapped[str]
+    role: Mapped[str] = mapped_column(String(16))
+    office_ids: Mapped[list[str]]
+    password_hash: Mapped[str] = mapped_column(String(255), default="")  # argon2; empty: sign-in link only
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+
+class SignInLink(Base):
+    """One-time link; only a digest of its token is kept."""
+
+    __tablename__ = "sign_in_links"
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(32), ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class Session(Base):
+    __tablename__ = "sessions"
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(32), ForeignKey("users.id"), index=True)
+    csrf: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class AuditLine(Base):
+    """Each search, view, export and change on the desk (charter 8). Never changed."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str]
+    office_ids: Mapped[list[str]]
+    action: Mapped[str] = mapped_column(String(32))  # sign_in, search, view, export, acknowledge, complete_task, …
+    subject: Mapped[str]  # "incident:ab12…", "page:today"
+    detail: Mapped[dict[str, Any]]

@@ -1,0 +1,56 @@
+"""Errors, named by what the caller must do.
+
+TingjianError
+├── ConfigurationError   fix a file and start again (names file, line, field)
+├── RetryLater           the same call may succeed later; nothing was changed
+├── QuarantineError      this input can't be used as it is: set it aside with the reason, go on with the next
+├── Unreadable           sealed under a staging key that is dead: count it as expired, never retry
+├── Refused              the charter or a permission forbids it; the message says which rule
+└── Conflict             somebody else changed it first: load again
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+
+class TingjianError(Exception):
+    """Base of every error that this product raises on purpose."""
+
+
+class ConfigurationError(TingjianError):
+    """A configuration file is wrong. `str()` is a Chinese sentence naming file, line and field."""
+
+    def __init__(self, message: str, *, file: Path | None = None, line: int | None = None, field: str = "") -> None:
+        self.file, self.line, self.field, self.message = file, line, field, message
+        place = "" if file is None else f"{file}" + (f" 第 {line} 行" if line else "")
+        super().__init__(":".join(p for p in (place, field, message) if p))
+
+
+class RetryLater(TingjianError):
+    """Try again, not before `after` where the other side said so."""
+
+    def __init__(self, message: str, after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class QuarantineError(TingjianError):
+    """`reason` is a short machine word (`bad_date`, `empty_text`); `detail` must be free of page text."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason, self.detail = reason, detail
+
+
+class Unreadable(TingjianError):
+    """What was sealed can't be opened any more: its key has died (charter 2)."""
+
+
+class Refused(TingjianError):
+    """The charter or a permission forbids it."""
+
+
+class Conflict(TingjianError):
+    """The row changed since it was read."""
