@@ -61,7 +61,10 @@ class Fired:
 
 
 def evaluate(
-    rules: Iterable[Rule], subjects: Sequence[Subject], now: datetime, recent: Mapping[tuple[str, str], Fired] | None = None
+    rules: Iterable[Rule],
+    subjects: Sequence[Subject],
+    now: datetime,
+    recent: Mapping[tuple[str, str], Fired] | None = None,
 ) -> list[Firing]:
     """What fires at `now`: issues before items before sources, worse levels first.
 

@@ -45,7 +45,9 @@ class Decision:
     silenced_by: str = ""
 
 
-def decide(firing: Firing, incidents: Iterable[OpenIncident], silences: Iterable[tuple[str, str, datetime]], now: datetime) -> Decision:
+def decide(
+    firing: Firing, incidents: Iterable[OpenIncident], silences: Iterable[tuple[str, str, datetime]], now: datetime
+) -> Decision:
     """What to do with a firing. `silences`: (id, group key, until).
 
     An open incident of the same subject or group takes it; an item never opens one where its issue has one
@@ -56,7 +58,11 @@ def decide(firing: Firing, incidents: Iterable[OpenIncident], silences: Iterable
         if group_key == s.group and now < until:
             return Decision("record", silenced_by=silence_id)
     for incident in incidents:
-        same = incident.subject_kind == s.kind and incident.subject_id == s.id and set(incident.office_ids) & set(s.office_ids)
+        same = (
+            incident.subject_kind == s.kind
+            and incident.subject_id == s.id
+            and set(incident.office_ids) & set(s.office_ids)
+        )
         grouped = incident.group_key == s.group and (s.kind != "issue" or incident.subject_kind == "issue")
         if same or grouped or (s.kind == "item" and _inhibits(incident, s.group)):
             return Decision("join", incident.id, louder=firing.level < incident.level)

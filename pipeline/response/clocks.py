@@ -13,7 +13,9 @@ from pipeline.records import SHANGHAI
 from pipeline.response.calendar import Workdays
 from pipeline.settings.yaml_files import Strict
 
-ClockKind = Literal["acknowledge", "first_statement", "press_conference", "answer", "procedural_reply", "result", "progress"]
+ClockKind = Literal[
+    "acknowledge", "first_statement", "press_conference", "answer", "procedural_reply", "result", "progress"
+]
 PresetName = Literal["first_statement", "press_conference", "answer", "procedural_reply", "result"]
 
 _WARN_LEAST, _WARN_MOST = timedelta(minutes=10), timedelta(hours=24)
@@ -41,14 +43,26 @@ class ClockSpec:
 
 PRESETS: dict[str, ClockSpec] = {
     "first_statement": ClockSpec(
-        "first_statement", "首次权威发布", f"国办发〔2016〕61号:重大突发事件最迟 5 小时内发布权威信息({_GOVERNMENTS})", hours=5
+        "first_statement",
+        "首次权威发布",
+        f"国办发〔2016〕61号:重大突发事件最迟 5 小时内发布权威信息({_GOVERNMENTS})",
+        hours=5,
     ),
     "press_conference": ClockSpec(
-        "press_conference", "新闻发布会", f"国办发〔2016〕61号:重大突发事件 24 小时内举行新闻发布会({_GOVERNMENTS})", hours=24
+        "press_conference",
+        "新闻发布会",
+        f"国办发〔2016〕61号:重大突发事件 24 小时内举行新闻发布会({_GOVERNMENTS})",
+        hours=24,
     ),
-    "answer": ClockSpec("answer", "作出回应", f"国办发〔2016〕80号:其他政务舆情 48 小时内予以回应({_GOVERNMENTS})", hours=48),
+    "answer": ClockSpec(
+        "answer", "作出回应", f"国办发〔2016〕80号:其他政务舆情 48 小时内予以回应({_GOVERNMENTS})", hours=48
+    ),
     "procedural_reply": ClockSpec(
-        "procedural_reply", "程序性回复", "最高人民检察院“群众信访件件有回复”:收到群众信访 7 日内程序回复", days=7, roll=True
+        "procedural_reply",
+        "程序性回复",
+        "最高人民检察院“群众信访件件有回复”:收到群众信访 7 日内程序回复",
+        days=7,
+        roll=True,
     ),
     "result": ClockSpec(
         "result",
@@ -60,7 +74,12 @@ PRESETS: dict[str, ClockSpec] = {
     ),
 }
 PROGRESS = ClockSpec(
-    "progress", "每月答复进展", "最高人民检察院“群众信访件件有回复”:3 个月未办结的,其后每月答复进展", months=1, roll=True, then_monthly=True
+    "progress",
+    "每月答复进展",
+    "最高人民检察院“群众信访件件有回复”:3 个月未办结的,其后每月答复进展",
+    months=1,
+    roll=True,
+    then_monthly=True,
 )
 ACKNOWLEDGE_MINUTES: dict[int, int] = {1: 30, 2: 30, 3: 240, 4: 240}
 
@@ -105,7 +124,9 @@ def acknowledge_clock(level: int) -> ClockSpec:
     """The clock that every incident has: somebody on duty takes it."""
     minutes = ACKNOWLEDGE_MINUTES[level]
     words = "30 分钟" if minutes == 30 else f"{minutes // 60} 小时"
-    return ClockSpec("acknowledge", "值班签收", f"值班规则:{'红、橙' if level <= 2 else '黄、蓝'}色{words}内签收", hours=minutes / 60)
+    return ClockSpec(
+        "acknowledge", "值班签收", f"值班规则:{'红、橙' if level <= 2 else '黄、蓝'}色{words}内签收", hours=minutes / 60
+    )
 
 
 def due(spec: ClockSpec, start: datetime, days: Workdays) -> datetime:

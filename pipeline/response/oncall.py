@@ -148,6 +148,11 @@ class OnCall(Strict):
         ]
         return max(due)[1] if due else None
 
+    def targets_up_to(self, step: int, level: int) -> list[str]:
+        """Whom the steps of this level name, up to and with `step`."""
+        limit = self.escalation[step].after_minutes
+        return [t for s in self.escalation if level in s.levels and s.after_minutes <= limit for t in s.to]
+
 
 _Serving = TypeVar("_Serving", Rotation, Override)
 

@@ -109,7 +109,9 @@ class Plan(Strict):
         for number, task in enumerate(self.tasks, 1):
             approved = approved or task.kind is TaskKind.APPROVE_STATEMENT
             if task.kind.value in PUBLISHING and not approved:
-                raise ValueError(f"第 {number} 个任务要对外发布,前面却没有 approve_statement:发布须先由人审批(章程第 7 条)")
+                raise ValueError(
+                    f"第 {number} 个任务要对外发布,前面却没有 approve_statement:发布须先由人审批(章程第 7 条)"
+                )
         kinds = [c.preset for c in self.clocks]
         if len(set(kinds)) != len(kinds):
             raise ValueError("同一种时限写了两次")
