@@ -12,7 +12,12 @@ BACKFILL_AFTER = timedelta(hours=48)
 
 Channel = Literal["official", "media", "submission", "public"]
 CHANNELS: tuple[Channel, ...] = ("official", "media", "submission", "public")
-CHANNEL_NAMES: dict[str, str] = {"official": "官方发布", "media": "媒体报道", "submission": "群众来信来电", "public": "公众讨论"}
+CHANNEL_NAMES: dict[str, str] = {
+    "official": "官方发布",
+    "media": "媒体报道",
+    "submission": "群众来信来电",
+    "public": "公众讨论",
+}
 WHOLE: frozenset[str] = frozenset({"official", "media", "submission"})  # kept as whole items (charter 3)
 Precision = Literal["minute", "day", "unknown"]
 

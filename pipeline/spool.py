@@ -55,7 +55,9 @@ class Spool:
         self.aside = folder / "quarantine"
         self.scratch = folder / "scratch"
 
-    def write(self, source_id: str, envelopes: Iterable[Envelope], reports: Iterable[Mapping[str, Any]], now: datetime) -> str:
+    def write(
+        self, source_id: str, envelopes: Iterable[Envelope], reports: Iterable[Mapping[str, Any]], now: datetime
+    ) -> str:
         """Commit one batch and return its id. Raises RetryLater (disk full or read-only): then nothing was written."""
         lines = [{**e} for e in envelopes]
         batch_id = f"{now.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(6)}"
@@ -83,7 +85,9 @@ class Spool:
             try:
                 with path.open("rb") as f:
                     m = json.loads(f.readline())
-                yield Batch(m["batch"], path, m["source_id"], datetime.fromisoformat(m["created_at"]), int(m["captures"]))
+                yield Batch(
+                    m["batch"], path, m["source_id"], datetime.fromisoformat(m["created_at"]), int(m["captures"])
+                )
             except (ValueError, KeyError, TypeError):
                 self.aside.mkdir(parents=True, exist_ok=True, mode=0o700)
                 path.rename(self.aside / path.name)

@@ -14,7 +14,9 @@ from typing import Literal, Protocol
 from pipeline.index.query import Node
 from pipeline.records import Item, Signal
 
-Field = Literal["channel", "source_id", "outlet", "site_group", "region", "role", "sentiment", "topics", "level", "issue_id"]
+Field = Literal[
+    "channel", "source_id", "outlet", "site_group", "region", "role", "sentiment", "topics", "level", "issue_id"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,9 @@ class Index(Protocol):
         """Most frequent content words over the newest `sample` hits."""
         ...
 
-    def signals(self, office_ids: Sequence[str], since: datetime, until: datetime, period: Literal["hour", "day"]) -> list[Signal]:
+    def signals(
+        self, office_ids: Sequence[str], since: datetime, until: datetime, period: Literal["hour", "day"]
+    ) -> list[Signal]:
         """Cells of public posts; counts are multiples of k."""
         ...
 

@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -74,7 +75,11 @@ class StagingKeys:
 
     def purge(self, now: datetime) -> list[str]:
         """Destroy every key that is 72 h old at `now`; returns their ids."""
-        dead = [p.stem for p in self.folder.glob("*.key") if (int(p.stem) * _STEP + KEY_LIFE.total_seconds()) <= now.timestamp()]
+        dead = [
+            p.stem
+            for p in self.folder.glob("*.key")
+            if (int(p.stem) * _STEP + KEY_LIFE.total_seconds()) <= now.timestamp()
+        ]
         for key_id in dead:
             path = self._path(key_id)
             with path.open("r+b") as f:
@@ -100,10 +105,8 @@ class StagingKeys:
                 f.write(secrets.token_bytes(32))
                 f.flush()
                 os.fsync(f.fileno())
-            try:
-                os.link(scratch, path)  # never replaces a key that another process made first
-            except FileExistsError:
-                pass
+            with suppress(FileExistsError):  # never replaces a key that another process made first
+                os.link(scratch, path)
             scratch.unlink()
         key = self._cache[key_id] = StagingKey(key_id, path.read_bytes())
         return key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -140,10 +141,8 @@ class Home:
                 f.write(secrets.token_bytes(32))
                 f.flush()
                 os.fsync(f.fileno())
-            try:
+            with suppress(FileExistsError):  # another process was first: its key is the one
                 os.link(scratch, path)
-            except FileExistsError:
-                pass
             scratch.unlink()
         return path.read_bytes()
 

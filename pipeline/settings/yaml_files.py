@@ -60,7 +60,9 @@ def load_model(path: Path, model: type[M]) -> M:
         loc = first["loc"]
         words = _WORDS.get(first["type"], str(first["msg"]).removeprefix("Value error, "))
         more = f"(另有 {error.error_count() - 1} 处)" if error.error_count() > 1 else ""
-        raise ConfigurationError(words + more, file=path, line=_line(node, loc), field=".".join(map(str, loc))) from None
+        raise ConfigurationError(
+            words + more, file=path, line=_line(node, loc), field=".".join(map(str, loc))
+        ) from None
 
 
 def load_models(folder: Path, model: type[M]) -> list[M]:
@@ -70,6 +72,7 @@ def load_models(folder: Path, model: type[M]) -> list[M]:
 
 def _filled(value: Any, path: Path) -> Any:
     if isinstance(value, str):
+
         def put(match: re.Match[str]) -> str:
             name = match.group(1)
             if name not in os.environ:

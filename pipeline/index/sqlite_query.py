@@ -1,0 +1,131 @@
+"""A search compiled to a SQL condition over `items`; every value travels as a parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from pipeline.index.engine import Search
+from pipeline.index.query import And, Between, Is, Node, Not, Or, QueryError, Text
+from pipeline.index.tokens import match_expression
+from pipeline.index.values import LEVELS, TRUE_WORDS, code_of
+from pipeline.records import SHANGHAI
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A condition and its parameters, in order."""
+
+    sql: str
+    values: tuple[Any, ...] = ()
+
+
+def compile_search(search: Search) -> Clause:
+    """The whole WHERE condition. A search without offices finds nothing. Raises QueryError on a bad value."""
+    parts = [_any("office_id", search.office_ids)]
+    if search.since is not None:
+        parts.append(Clause("occurred_at >= ?", (_ms(search.since),)))
+    if search.until is not None:
+        parts.append(Clause("occurred_at < ?", (_ms(search.until),)))
+    parts += [_value(name, value) for name, value in search.filters.items()]
+    if search.needs_answer is not None:
+        parts.append(Clause("needs_answer = ?", (int(search.needs_answer),)))
+    if search.sensitive is not None:
+        parts.append(Clause("sensitive = ?", (int(search.sensitive),)))
+    if search.query is not None:
+        parts.append(_node(search.query))
+    where = _join(" AND ", parts)
+    if search.collapse_stories:
+        newest = f"SELECT max(occurred_at || '|' || row) FROM items WHERE {where.sql} GROUP BY story_id, office_id"  # noqa: S608
+        where = Clause(f"occurred_at || '|' || row IN ({newest})", where.values)
+    return where
+
+
+def _node(node: Node) -> Clause:
+    match node:
+        case Text(text):
+            return _match(text)
+        case Is(field, value):
+            return _is(field, value)
+        case Between():
+            return _between(node)
+        case Not(inner):
+            clause = _node(inner)
+            return Clause(f"NOT ({clause.sql})", clause.values)
+        case And(nodes):
+            return _join(" AND ", [_node(n) for n in nodes])
+        case Or(nodes):
+            return _join(" OR ", [_node(n) for n in nodes])
+
+
+def _match(text: str, column: str = "{title text}") -> Clause:
+    expression = match_expression(text)
+    if not expression:
+        raise QueryError(f"“{text}”里没有可以查的字")
+    return Clause("row IN (SELECT rowid FROM fts WHERE fts MATCH ?)", (f"{column} : {expression}",))
+
+
+def _is(field: str, value: str) -> Clause:
+    if field == "title":
+        return _match(value, "title")
+    if field == "words":
+        quoted = value.replace('"', "")
+        return Clause("row IN (SELECT rowid FROM fts WHERE fts MATCH ?)", (f'words : "{quoted}"',))
+    if field == "occurred_at":
+        return _between(Between(field, value, value))
+    if field in ("needs_answer", "sensitive"):
+        return Clause(f"{field} = ?", (int(value.lower() in TRUE_WORDS),))
+    return _value(field, (value,))
+
+
+def _value(field: str, values: tuple[str, ...]) -> Clause:
+    codes = tuple(code_of(field, v) for v in values)
+    if field == "topics":
+        marks = ",".join("?" * len(codes))
+        return Clause(f"row IN (SELECT row FROM topics WHERE topic IN ({marks}))", codes)  # noqa: S608
+    return _any(field, tuple(int(c) if field == "level" else c for c in codes))
+
+
+def _between(node: Between) -> Clause:
+    parts: list[Clause] = []
+    if node.field == "level":
+        for edge, mark in (
+            (node.low, ">=" if node.include_low else ">"),
+            (node.high, "<=" if node.include_high else "<"),
+        ):
+            if edge is not None:
+                if edge not in LEVELS:
+                    raise QueryError("等级是 1 到 4(Ⅰ 红 … Ⅳ 蓝)")
+                parts.append(Clause(f"level {mark} ?", (LEVELS[edge],)))
+    else:
+        if node.low is not None:
+            day = _day(node.low)
+            parts.append(Clause("occurred_at >= ?", (_midnight(day if node.include_low else day + timedelta(days=1)),)))
+        if node.high is not None:
+            day = _day(node.high)
+            parts.append(Clause("occurred_at < ?", (_midnight(day + timedelta(days=1) if node.include_high else day),)))
+    return _join(" AND ", parts) if parts else Clause("1")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise QueryError(f"日期写作 2026-11-21,不是“{text}”") from None
+
+
+def _midnight(day: date) -> int:
+    return _ms(datetime(day.year, day.month, day.day, tzinfo=SHANGHAI))
+
+
+def _any(column: str, values: tuple[Any, ...]) -> Clause:
+    return Clause(f"{column} IN ({','.join('?' * len(values))})", values) if values else Clause("0")
+
+
+def _join(word: str, clauses: list[Clause]) -> Clause:
+    return Clause(word.join(f"({c.sql})" for c in clauses), tuple(v for c in clauses for v in c.values))
+
+
+def _ms(time: datetime) -> int:
+    return round(time.timestamp() * 1000)

@@ -1,0 +1,235 @@
+"""What may be said of an issue: counts, trend, words and phrases, each only as far as the charter lets it leave staging.
+
+Pure: documents in, an `IssueFacts` out. From public posts nothing comes that fewer than k distinct voices share, and
+every public count is a multiple of k (charter 2).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from models.taxonomy import TOPIC_NAMES
+from pipeline import levels
+from pipeline.dedup import shared_spans
+from pipeline.privacy.staging_keys import distinct_voices, rounded_down
+from pipeline.records import SHANGHAI, Item
+from pipeline.staging import Post
+
+KEYWORDS, PROFILE = 8, 40
+HALF_LIFE = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was published of the issue earlier; public counts never fall, since what expired was heard."""
+
+    voices: int = 0
+    phrases: tuple[str, ...] = ()
+    trend: tuple[tuple[str, int, int], ...] = ()
+    site_groups: Mapping[str, int] | None = None
+    topics: Mapping[str, float] | None = None
+    first_at: datetime | None = None
+    answered_at: datetime | None = None
+    needs_answer: bool = False
+    sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IssueFacts:
+    """Everything the desk may show of one issue; names are those of `desk.tables.IssueRow`."""
+
+    office_ids: list[str]
+    title: str
+    keywords: list[str]
+    phrases: list[str]
+    topics: dict[str, float]
+    level: int
+    reasons: list[dict[str, Any]]
+    heat: float
+    voices: int
+    items: int
+    media_items: int
+    official_items: int
+    submissions: int
+    outlets: list[str]
+    site_groups: dict[str, int]
+    trend: list[list[Any]]
+    needs_answer: bool
+    sensitive: bool
+    profile: dict[str, float]
+    first_at: datetime
+    last_at: datetime
+
+
+def describe(
+    items: Sequence[Item], posts: Sequence[Post], before: Before, k: int, now: datetime, seen: Mapping[str, int]
+) -> IssueFacts | None:
+    """The facts of one issue, or None while it may not be seen (fewer than two stories, and never k voices).
+
+    `items` are whole documents, one reading each; `posts` its staged public posts; `seen` is how many documents of the
+    window hold a word (rare words tell more).
+    """
+    fresh = [p for p in posts if not p.backfill]
+    voices = max(before.voices, rounded_down(distinct_voices([p.voice for p in fresh]), k))
+    stories = {i.story_id for i in items}
+    if voices < k and len(stories) < 2:
+        return None
+    public = _Shared(fresh, k) if voices >= k else _Shared([], k)
+    topics = _topics(items, public, before.topics or {})
+    trend = _trend(items, fresh if voices >= k else [], before.trend, k)
+    times = [i.occurred_at for i in items if not i.backfill] or [i.occurred_at for i in items]
+    times += [min(now, at) for day, _, heard in trend if heard for at in _edges(str(day))]
+    times = times or [now]
+    first = min([*times, before.first_at] if before.first_at else times)
+    outlets = {i.outlet: i.outlet_weight for i in items if i.channel == "media" and i.outlet}
+    needs_answer = before.needs_answer or any(_asks(i) for i in items) or public.flag("needs_answer")
+    sensitive = before.sensitive or any(i.sensitive for i in items) or public.flag("sensitive")
+    facts = levels.Facts(
+        topics=topics, voices=voices, outlets=len(outlets), outlet_weight=sum(outlets.values()), burst=_burst(trend, now),
+        media=bool(outlets), official=any(i.channel == "official" for i in items), addressed=sum(_asks(i) for i in items),
+        sensitive=sensitive, needs_answer_since=first if needs_answer else None, answered_at=before.answered_at,
+    )  # fmt: skip
+    level, reasons = levels.issue_level(facts, now)
+    profile = _profile(items, public)
+    keywords = _keywords(profile, seen)
+    phrases = list(dict.fromkeys([*shared_spans([(p.text, p.voice) for p in fresh], k), *before.phrases]))[:5]
+    groups = Counter(before.site_groups or {})
+    for group in {p.site_group for p in fresh}:
+        heard = rounded_down(distinct_voices([p.voice for p in fresh if p.site_group == group]), k)
+        if heard:
+            groups[group] = max(groups[group], heard)
+    return IssueFacts(
+        office_ids=sorted({i.office_id for i in items} | public.offices()), title=_title(items, keywords, topics), keywords=keywords,
+        phrases=phrases if voices >= k else [], topics=topics, level=level, reasons=[r.to_dict() for r in reasons],
+        heat=_heat(items, trend, now), voices=voices, items=len({i.id for i in items}),
+        media_items=len({i.id for i in items if i.channel == "media"}),
+        official_items=len({i.id for i in items if i.channel == "official"}),
+        submissions=len({i.id for i in items if i.channel == "submission"}), outlets=sorted(outlets), site_groups=dict(groups),
+        trend=trend, needs_answer=needs_answer, sensitive=sensitive, profile=profile, first_at=first, last_at=max(times),
+    )  # fmt: skip
+
+
+class _Shared:
+    """What k distinct voices of public posts share."""
+
+    def __init__(self, posts: Sequence[Post], k: int) -> None:
+        self.posts, self.k = posts, k
+        self._words: dict[str, list[int]] = defaultdict(list)
+        for number, post in enumerate(posts):
+            for word in set(post.words):
+                self._words[word].append(number)
+
+    def words(self) -> list[tuple[str, int]]:
+        """Words that k voices use, with their voices rounded down."""
+        spoken = ((w, rounded_down(self._voices(numbers), self.k)) for w, numbers in self._words.items())
+        return [(word, voices) for word, voices in spoken if voices]
+
+    def flag(self, name: str) -> bool:
+        return self._enough([n for n, p in enumerate(self.posts) if any(r[name] for r in p.offices.values())])
+
+    def topic(self, topic: str) -> float:
+        """Share of posts, in tenths, that speak of `topic`; 0 below k voices."""
+        numbers = [n for n, p in enumerate(self.posts) if any(topic in r["topics"] for r in p.offices.values())]
+        if not self._enough(numbers):
+            return 0.0
+        return math.ceil(10 * len(numbers) / len(self.posts)) / 10
+
+    def offices(self) -> set[str]:
+        ids = {o for p in self.posts for o in p.offices}
+        return {o for o in ids if self._enough([n for n, p in enumerate(self.posts) if o in p.offices])}
+
+    def _enough(self, numbers: Sequence[int]) -> bool:
+        return self._voices(numbers) >= self.k
+
+    def _voices(self, numbers: Sequence[int]) -> int:
+        return distinct_voices([self.posts[n].voice for n in numbers]) if len(numbers) >= self.k else 0
+
+
+def _asks(item: Item) -> bool:
+    return item.needs_answer and item.role in ("addressed", "subject") and not item.backfill
+
+
+def _topics(items: Sequence[Item], public: _Shared, before: Mapping[str, float]) -> dict[str, float]:
+    counts = Counter(t for i in items for t in i.topics)
+    shares = {t: round(n / len(items), 2) for t, n in counts.items()} if items else {}
+    for topic in TOPIC_NAMES:
+        shares[topic] = max(shares.get(topic, 0.0), public.topic(topic), before.get(topic, 0.0) if not items else 0.0)
+    return {t: s for t, s in sorted(shares.items(), key=lambda p: (-p[1], p[0])) if s > 0}
+
+
+def _day(time: datetime) -> str:
+    return time.astimezone(SHANGHAI).date().isoformat()
+
+
+def _trend(items: Sequence[Item], posts: Sequence[Post], before: Sequence[Sequence[Any]], k: int) -> list[list[Any]]:
+    """[[day, whole documents, public voices rounded down]], oldest first, at most 14 days."""
+    whole: Counter[str] = Counter(_day(i.occurred_at) for i in {i.id: i for i in items}.values())
+    heard: dict[str, int] = {str(day): int(voices) for day, _, voices in before}
+    by_day: dict[str, list[Post]] = defaultdict(list)
+    for post in posts:
+        by_day[_day(post.occurred_at)].append(post)
+    for day, those in by_day.items():
+        heard[day] = max(heard.get(day, 0), rounded_down(distinct_voices([p.voice for p in those]), k))
+    days = sorted({*whole, *(d for d, n in heard.items() if n)})
+    return [[day, whole[day], heard.get(day, 0)] for day in days][-14:]
+
+
+def _burst(trend: Sequence[Sequence[Any]], now: datetime) -> float:
+    """The newest day's volume over the mean of the week before it (DESIGN §4: speed)."""
+    today = _day(now)
+    volume = {str(day): int(n) + int(v) for day, n, v in trend}
+    days = [_day(now - timedelta(days=d)) for d in range(1, 8)]
+    usual = max(1.0, sum(volume.get(d, 0) for d in days) / len(days))
+    return volume.get(today, 0) / usual
+
+
+def _heat(items: Sequence[Item], trend: Sequence[Sequence[Any]], now: datetime) -> float:
+    """Weighted reports plus (rounded) voices, halved every two days."""
+
+    def left(at: datetime) -> float:
+        return float(0.5 ** (max(timedelta(), now - at) / HALF_LIFE))
+
+    told = sum((1 + i.outlet_weight) * left(i.occurred_at) for i in items)
+    said = sum(int(v) * left(datetime.fromisoformat(str(d)).replace(hour=12, tzinfo=SHANGHAI)) for d, _, v in trend)
+    return round(told + said, 2)
+
+
+def _edges(day: str) -> tuple[datetime, datetime]:
+    """Begin and end of a Shanghai day: as fine as the time of public posts is told."""
+    begin = datetime.fromisoformat(day).replace(tzinfo=SHANGHAI)
+    return begin, begin + timedelta(days=1)
+
+
+def _profile(items: Sequence[Item], public: _Shared) -> dict[str, float]:
+    """Word → weight, by which later documents are compared: documents that hold it (in the title: twice) plus voices."""
+    counts: Counter[str] = Counter()
+    for item in items:
+        counts.update({w: 2 if w in item.title else 1 for w in item.words})
+    for word, voices in public.words():
+        counts[word] += voices
+    ranked = sorted(counts.items(), key=lambda p: (-p[1], p[0]))
+    return {word: float(count) for word, count in ranked[:PROFILE]}
+
+
+def _keywords(profile: Mapping[str, float], seen: Mapping[str, int]) -> list[str]:
+    scored = sorted(profile, key=lambda w: (-profile[w] / math.log(2 + seen.get(w, 1)), w))
+    kept: list[str] = []
+    for word in scored:
+        if len(word) > 1 and not word.isdigit() and not any(word in other or other in word for other in kept):
+            kept.append(word)
+    return kept[:KEYWORDS]
+
+
+def _title(items: Sequence[Item], keywords: Sequence[str], topics: Mapping[str, float]) -> str:
+    """A report's headline that holds most of the keywords; without reports, topic and keywords."""
+    reports = [i for i in items if i.channel in ("media", "official") and i.title]
+    if reports:
+        best = max(reports, key=lambda i: (sum(w in i.title for w in keywords), i.outlet_weight, -len(i.title), i.id))
+        return best.title
+    topic = TOPIC_NAMES.get(next(iter(topics), ""), "公众讨论")
+    return f"{topic}:{'、'.join(keywords[:4])}"

@@ -1,0 +1,113 @@
+"""The registry: an identity is given once and never recomputed (DESIGN §3). Keyed values only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from pipeline.desk.tables import RegistryAlias, RegistryRow
+from pipeline.records import Capture
+from pipeline.urls import CANONICALISER_VERSION
+
+_CHUNK = 400  # values in one IN list
+
+
+@dataclass(slots=True)
+class Known:
+    """What the registry holds of one document, or will hold when the batch commits."""
+
+    id: str
+    first_seen: datetime
+    revision: int
+    content_hash: str
+    story_id: str
+    new: bool = False
+    changed: bool = False
+
+
+def resolve(session: Session, captures: Sequence[Capture], hashes: Sequence[str]) -> list[Known]:
+    """For each capture its identity: found by id or any alias, or new. `changed` where its content differs.
+
+    Nothing is written. Later captures of the same batch see what earlier ones gave.
+    """
+    wanted = {form for c in captures for form in (c.id, *c.aliases)}
+    ids = dict.fromkeys(wanted, "")
+    for chunk in _chunks(sorted(wanted)):
+        found = session.execute(select(RegistryAlias.alias, RegistryAlias.id).where(RegistryAlias.alias.in_(chunk)))
+        ids.update({row.alias: row.id for row in found})
+    known: dict[str, Known] = {}
+    for chunk in _chunks(sorted(wanted | set(ids.values()))):
+        rows = session.execute(
+            select(
+                RegistryRow.id,
+                RegistryRow.first_seen,
+                RegistryRow.revision,
+                RegistryRow.content_hash,
+                RegistryRow.story_id,
+            ).where(RegistryRow.id.in_(chunk))
+        )
+        known.update({row.id: Known(*row) for row in rows})
+    resolved: list[Known] = []
+    for capture, digest in zip(captures, hashes, strict=True):
+        forms = (capture.id, *capture.aliases)
+        own = next((ids[f] or f for f in forms if ids[f] or f in known), capture.id)
+        entry = known.get(own)
+        if entry is None:
+            entry = known[own] = Known(own, capture.first_seen, 1, digest, "", new=True)
+        elif entry.content_hash != digest:
+            entry = known[own] = Known(
+                own, entry.first_seen, entry.revision + 1, digest, entry.story_id, new=entry.new, changed=True
+            )
+        else:
+            entry = Known(own, entry.first_seen, entry.revision, digest, entry.story_id)
+        ids.update(dict.fromkeys(forms, own))
+        resolved.append(entry)
+    return resolved
+
+
+def commit(session: Session, captures: Sequence[Capture], entries: Sequence[Known]) -> None:
+    """Write what `resolve` found, in the caller's transaction: new rows, revisions, last_seen and aliases."""
+    new: dict[str, dict[str, Any]] = {}
+    changed: list[dict[str, Any]] = []
+    seen: list[dict[str, Any]] = []
+    for capture, entry in zip(captures, entries, strict=True):
+        if entry.new and not entry.changed:
+            new[entry.id] = {
+                "id": entry.id, "channel": capture.channel, "source_id": capture.source_id, "first_seen": entry.first_seen,
+                "last_seen": capture.first_seen, "revision": entry.revision, "content_hash": entry.content_hash,
+                "story_id": entry.story_id, "index_name": capture.channel, "canonicaliser": CANONICALISER_VERSION,
+            }  # fmt: skip
+        elif entry.changed:
+            changed.append({
+                "id": entry.id, "revision": entry.revision, "content_hash": entry.content_hash, "last_seen": capture.first_seen,
+                "story_id": entry.story_id,
+            })  # fmt: skip
+        else:
+            seen.append({"id": entry.id, "last_seen": capture.first_seen})
+    if new:
+        session.execute(RegistryRow.__table__.insert(), list(new.values()))  # type: ignore[attr-defined]
+    if changed:
+        session.execute(update(RegistryRow), changed)
+    if seen:
+        session.execute(update(RegistryRow), seen)
+    aliases = {
+        form: entry.id
+        for capture, entry in zip(captures, entries, strict=True)
+        for form in (capture.id, *capture.aliases)
+        if form != entry.id
+    }
+    for chunk in _chunks(sorted(aliases)):
+        there = set(session.scalars(select(RegistryAlias.alias).where(RegistryAlias.alias.in_(chunk))))
+        fresh = [{"alias": a, "id": aliases[a]} for a in chunk if a not in there]
+        if fresh:
+            session.execute(RegistryAlias.__table__.insert(), fresh)  # type: ignore[attr-defined]
+
+
+def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]

@@ -1,0 +1,51 @@
+"""What spiders report of themselves → the state of each source."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from pipeline.desk.tables import Quarantined, SourceState
+
+
+def note_reports(session: Session, reports: Sequence[Mapping[str, Any]], fresh: int, now: datetime) -> None:
+    """Fold the crawl reports of one batch into `source_states` and `quarantined`; `fresh` is how much was new."""
+    for report in reports:
+        if report.get("kind") != "crawl":
+            continue
+        source_id = str(report["source_id"])
+        state = session.get(SourceState, source_id)
+        if state is None:
+            state = SourceState(source_id=source_id, fetched=0, captured=0, quarantined=0, refused=0)
+            session.add(state)
+        at = datetime.fromisoformat(str(report.get("finished_at") or now.isoformat()))
+        status = str(report.get("status", ""))
+        bad = list(report.get("quarantined") or ())
+        state.last_run_at, state.last_status, state.message = at, status, str(report.get("message", ""))[:1000]
+        if status in ("ok", "empty"):
+            state.last_ok_at = at
+        if fresh:
+            state.last_new_at = at
+        state.fetched += int(report.get("fetched", 0))
+        state.captured += int(report.get("captured", 0))
+        state.refused += sum(int(n) for n in (report.get("refused") or {}).values())
+        for entry in bad:
+            key = f"{source_id}:{entry.get('reason')}:{entry.get('place')}"
+            row_id = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+            if session.get(Quarantined, row_id) is None:
+                state.quarantined += 1
+                detail = f"{entry.get('detail') or ''} {entry.get('place') or ''}".strip()
+                session.add(
+                    Quarantined(
+                        id=row_id,
+                        source_id=source_id,
+                        reason=str(entry.get("reason"))[:64],
+                        detail=detail[:255],
+                        seen_at=at,
+                    )
+                )
+        session.flush()

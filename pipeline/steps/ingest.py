@@ -1,0 +1,240 @@
+"""Spool → dedup → score → index and staging → registry → acknowledge: each capture once (DESIGN §3).
+
+Output is committed before input is acknowledged. A batch whose row stands in `batches` is done; until then every write
+here may be repeated: index and staging by id and revision, the rest in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from models.scorer import Scorer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pipeline import dedup, registry
+from pipeline.desk import counters
+from pipeline.desk.database import Database
+from pipeline.desk.tables import BatchRow, Heartbeat, Quarantined, StoryBand
+from pipeline.errors import QuarantineError, Unreadable
+from pipeline.index.engine import Index
+from pipeline.levels import item_level
+from pipeline.privacy.seal import unseal
+from pipeline.records import Capture, Item
+from pipeline.registry import Known
+from pipeline.score import Reader, Reading
+from pipeline.settings import Home
+from pipeline.spool import Batch, Spool
+from pipeline.staging import Post, Staging
+from pipeline.steps.crawl_reports import note_reports
+from pipeline.steps.locks import only_one
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """Sums over the batches of one run."""
+
+    batches: int = 0
+    taken: int = 0
+    items: int = 0
+    staged: int = 0
+    unchanged: int = 0
+    quarantined: int = 0
+    expired: int = 0
+    expired_unheard: int = 0
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.items or self.staged or self.batches)
+
+
+@dataclass(slots=True)
+class _Opened:
+    captures: list[Capture] = field(default_factory=list)
+    reports: list[dict[str, object]] = field(default_factory=list)
+    bad: list[tuple[int, QuarantineError]] = field(default_factory=list)
+    expired: int = 0
+
+
+def ingest(
+    home: Home, db: Database, index: Index, now: datetime, progress: Callable[[str], None] = lambda _: None
+) -> IngestReport:
+    """Take every committed batch. Raises RetryLater where another ingest runs or the index can't be written."""
+    report = IngestReport()
+    with only_one(home.folder, "ingest"):
+        staging = Staging(home.staging)
+        try:
+            report.expired_unheard = _expire(db, staging, now)
+            spool = Spool(home.spool)
+            reader: Reader | None = None
+            for batch in spool.batches():
+                if reader is None:
+                    reader = Reader(Scorer.load(home.model), home.offices)
+                _ingest_batch(home, db, index, staging, spool, reader, batch, now, report)
+                progress(f"入库 {report.batches} 批:单件 {report.items},公众 {report.staged},未变 {report.unchanged}")
+        finally:
+            staging.close()
+        with db.write() as session:
+            session.merge(
+                Heartbeat(name="ingest", beat_at=now, state={"batches": report.batches, "taken": report.taken})
+            )
+    return report
+
+
+def _expire(db: Database, staging: Staging, now: datetime) -> int:
+    gone, unheard = staging.expire(now)
+    if gone:
+        with db.write() as session:
+            counters.add(session, "staging.gone", gone, now)
+            counters.add(session, "staging.expired", unheard, now)
+    return unheard
+
+
+def _ingest_batch(
+    home: Home, db: Database, index: Index, staging: Staging, spool: Spool, reader: Reader, batch: Batch, now: datetime,
+    report: IngestReport,
+) -> None:  # fmt: skip
+    with db.read() as session:
+        done = session.get(BatchRow, batch.id) is not None
+    if done:  # killed between commit and acknowledge
+        spool.acknowledge(batch)
+        return
+    opened = _open(batch, staging, spool)
+    hashes = [dedup.content_hash(c.title, c.text) for c in opened.captures]
+    with db.read() as session:
+        entries = registry.resolve(session, opened.captures, hashes)
+        bands = _stories(session, opened.captures, entries)
+    latest = {entry.id: n for n, entry in enumerate(entries) if entry.new or entry.changed}
+    fresh = sorted(latest.values())
+    offices = {s.id: s.offices for s in home.sources}
+    readings = reader.read(
+        [
+            (opened.captures[n].title, opened.captures[n].text, offices.get(opened.captures[n].source_id, []))
+            for n in fresh
+        ]
+    )
+    items: list[Item] = []
+    posts: list[Post] = []
+    for n, read in zip(fresh, readings, strict=True):
+        capture, entry = replace(opened.captures[n], id=entries[n].id, first_seen=entries[n].first_seen), entries[n]
+        if capture.channel == "public":
+            posts.append(_post(capture, entry, read, reader, now))
+        else:
+            items += _items(capture, entry, read, reader, now)
+    index.write_items(items)
+    staging.put(posts, now)
+    whole = len(fresh) - len(posts)
+    row = BatchRow(
+        id=batch.id, source_id=batch.source_id, created_at=batch.created_at, committed_at=now, taken=batch.captures,
+        items=whole, staged=len(posts), unchanged=len(opened.captures) - len(fresh), quarantined=len(opened.bad),
+        expired=opened.expired, reasons=_reasons(opened.bad),
+    )  # fmt: skip
+    with db.write() as session:
+        registry.commit(session, opened.captures, entries)
+        for band, story_id in bands.items():
+            if session.get(StoryBand, band) is None:
+                session.add(StoryBand(band=band, story_id=story_id, seen_at=now))
+        session.add(row)
+        for number, error in opened.bad:
+            session.merge(
+                Quarantined(
+                    id=f"{batch.id}-{number}",
+                    source_id=batch.source_id,
+                    reason=error.reason,
+                    detail=error.detail,
+                    seen_at=now,
+                )
+            )
+        counters.add(session, "spool.expired", opened.expired, now)
+        note_reports(session, opened.reports, fresh=len(fresh), now=now)
+    spool.acknowledge(batch)
+    report.batches += 1
+    report.taken += row.taken
+    report.items += row.items
+    report.staged += row.staged
+    report.unchanged += row.unchanged
+    report.quarantined += row.quarantined
+    report.expired += row.expired
+
+
+def _open(batch: Batch, staging: Staging, spool: Spool) -> _Opened:
+    opened = _Opened()
+    for number, line in batch.lines():
+        if "report" in line:
+            opened.reports.append(line["report"])
+            continue
+        try:
+            capture = unseal(line, staging.keys)
+            if not capture.text.strip() and not capture.title.strip():
+                raise QuarantineError("empty_text")
+            opened.captures.append(capture)
+        except Unreadable:
+            opened.expired += 1
+        except QuarantineError as error:
+            spool.set_aside(batch, number, line, error)
+            opened.bad.append((number, error))
+    return opened
+
+
+def _stories(session: Session, captures: Sequence[Capture], entries: list[Known]) -> dict[str, str]:
+    """Give each new or changed whole document its story; returns the bands to remember."""
+    remember: dict[str, str] = {}
+    for n, (capture, entry) in enumerate(zip(captures, entries, strict=True)):
+        if capture.channel == "public" or not (entry.new or entry.changed):
+            continue
+        own = dedup.bands(capture.text)
+        rows = (
+            session.execute(select(StoryBand.band, StoryBand.story_id).where(StoryBand.band.in_(own))).all()
+            if own
+            else []
+        )
+        known = {**{row.band: row.story_id for row in rows}, **{b: s for b, s in remember.items() if b in own}}
+        story_id = entry.story_id or dedup.story_of(entry.id, own, known)
+        entries[n] = replace(entry, story_id=story_id)
+        remember.update({band: known.get(band, story_id) for band in own})
+    return remember
+
+
+def _items(capture: Capture, entry: Known, readings: Sequence[Reading], reader: Reader, now: datetime) -> list[Item]:
+    words = reader.words(capture.title, capture.text)
+    items = []
+    for reading in readings:
+        labels = reading.labels
+        level = item_level(labels.topics, labels.sensitive, labels.role, labels.needs_answer, capture.outlet_weight)
+        items.append(Item(
+            id=entry.id, office_id=reading.office_id, revision=entry.revision, channel=capture.channel,
+            source_id=capture.source_id, site=capture.site, site_group=capture.site_group, title=capture.title,
+            text=capture.text, occurred_at=capture.occurred_at, first_seen=entry.first_seen, indexed_at=now,
+            content_hash=entry.content_hash, story_id=entry.story_id or entry.id, role=labels.role, sentiment=labels.sentiment,
+            topics=tuple(labels.topics), needs_answer=labels.needs_answer, sensitive=labels.sensitive, labels=labels.to_dict(),
+            level=4 if capture.backfill else level, words=words, published_at=capture.published_at,
+            published_precision=capture.published_precision, received_at=capture.received_at, url=capture.url,
+            outlet=capture.outlet, outlet_weight=capture.outlet_weight, region=capture.region, source_ref=capture.source_ref,
+            backfill=capture.backfill, evidence=capture.evidence, extractor=capture.extractor, model=reader.scorer.version,
+            words_version=reader.scorer.words_version,
+        ))  # fmt: skip
+    return items
+
+
+def _post(capture: Capture, entry: Known, readings: Sequence[Reading], reader: Reader, now: datetime) -> Post:
+    offices = {
+        r.office_id: {
+            "role": r.labels.role, "sentiment": r.labels.sentiment, "topics": sorted(r.labels.topics),
+            "needs_answer": r.labels.needs_answer, "sensitive": r.labels.sensitive,
+        }
+        for r in readings
+    }  # fmt: skip
+    return Post(
+        id=entry.id, revision=entry.revision, site_group=capture.site_group, thread=capture.thread, title=capture.title,
+        text=capture.text, occurred_at=capture.occurred_at, seen_at=entry.first_seen, backfill=capture.backfill,
+        voice=capture.voice, offices=offices, words=reader.words(capture.title, capture.text), place={},
+    )  # fmt: skip
+
+
+def _reasons(bad: Sequence[tuple[int, QuarantineError]]) -> dict[str, int]:
+    reasons: dict[str, int] = {}
+    for _, error in bad:
+        reasons[error.reason] = reasons.get(error.reason, 0) + 1
+    return reasons
