@@ -13,11 +13,11 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from pipeline.desk import counters
 from pipeline.desk.database import Database
-from pipeline.desk.tables import Counter, Notification
+from pipeline.desk.tables import Notification
 from pipeline.notify.identity import claimer_is_gone, new_claim, short_id
 from pipeline.notify.outcomes import Ambiguous, Message, Outcome, Permanent, RetryAfter, Sent
-from pipeline.records import SHANGHAI
 
 LEASE = timedelta(minutes=5)
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=30)
@@ -91,7 +91,7 @@ def _free_abandoned(s: Session, now: datetime) -> None:
             row.state, row.claim, row.lease_until, row.due_at = "pending", "", None, min(row.due_at, now)
             row.ambiguous += 1
             row.last_error = "上次发送中断,结果未知"
-            count(s, "dispatch.ambiguous", now)
+            counters.add(s, "dispatch.ambiguous", 1, now)
 
 
 def mark(db: Database, message: Message, outcome: Outcome, now: datetime) -> bool:
@@ -108,17 +108,17 @@ def mark(db: Database, message: Message, outcome: Outcome, now: datetime) -> boo
         match outcome:
             case Sent():
                 row.state, row.sent_at, row.last_error = "sent", now, ""
-                count(s, "dispatch.sent", now)
+                counters.add(s, "dispatch.sent", 1, now)
             case Permanent(reason):
                 row.state, row.last_error = "failed", reason
-                count(s, "dispatch.failed", now)
+                counters.add(s, "dispatch.failed", 1, now)
             case RetryAfter(reason, after):
                 _again(row, now, after, reason)
-                count(s, "dispatch.retried", now)
+                counters.add(s, "dispatch.retried", 1, now)
             case Ambiguous(reason):
                 row.ambiguous += 1
                 _again(row, now, None, reason)
-                count(s, "dispatch.ambiguous", now)
+                counters.add(s, "dispatch.ambiguous", 1, now)
         return True
 
 
@@ -153,17 +153,6 @@ def unfinished(session: Session) -> bool:
 def wait(attempts: int) -> timedelta:
     """Back-off before the next attempt: 30 s, doubling, at most half an hour."""
     return min(_FIRST_WAIT * (1 << min(max(attempts - 1, 0), 16)), _LONGEST_WAIT)
-
-
-def count(s: Session, name: str, now: datetime, by: int = 1) -> None:
-    """Add to a running total of the Shanghai day, in the caller's transaction."""
-    day = now.astimezone(SHANGHAI).date().isoformat()
-    row = s.get(Counter, (name, day))
-    if row is None:
-        s.add(Counter(name=name, day=day, value=by))
-        s.flush()
-    else:
-        row.value += by
 
 
 def _again(row: Notification, now: datetime, after: timedelta | None, reason: str) -> None:

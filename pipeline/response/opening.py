@@ -185,7 +185,8 @@ def write_line(session: Session, incident: Incident, now: datetime, actor: str, 
 
 def plan_of(session: Session, incident_id: str) -> dict[str, Any]:
     """The copy of the plan that the incident runs by."""
-    return session.scalars(select(PlanRun.plan).where(PlanRun.incident_id == incident_id)).one()
+    plan: dict[str, Any] = session.scalars(select(PlanRun.plan).where(PlanRun.incident_id == incident_id)).one()
+    return plan
 
 
 def _add_tasks(session: Session, incident: Incident, run: PlanRun, plan: Plan, now: datetime) -> None:

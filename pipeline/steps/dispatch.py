@@ -1,0 +1,22 @@
+"""Dispatch: send what the outbox holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+
+from pipeline.desk.database import Database
+from pipeline.desk.tables import Heartbeat
+from pipeline.notify.dispatcher import DispatchReport
+from pipeline.notify.dispatcher import dispatch as drain
+from pipeline.notify.senders import build_senders
+from pipeline.settings import Home
+
+
+def dispatch(home: Home, db: Database, now: datetime, go_on: Callable[[], bool] = lambda: True) -> DispatchReport:
+    """Send everything due at `now`; `go_on` is asked between two messages. Raises ConfigurationError."""
+    report = drain(db, build_senders(home), now, go_on=go_on)
+    with db.write() as session:
+        session.merge(Heartbeat(name="dispatch", beat_at=now, state=asdict(report)))
+    return report
