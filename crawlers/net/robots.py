@@ -1,0 +1,115 @@
+"""robots.txt as RFC 9309 says it: what can't be read allows nothing (Scrapy's own middleware fails open)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from time import monotonic
+from urllib.parse import urlsplit
+
+from protego import Protego
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadCancelledError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+    ResponseDataLossError,
+    UnsupportedURLSchemeError,
+)
+from scrapy.http import Response
+from scrapy.http.request import NO_CALLBACK
+
+from crawlers.net.addresses import was_refused
+
+PRODUCT = "Tingjian"
+READ_BYTES = 512_000  # RFC 9309 asks for at least 500 KiB
+FRESH_SECONDS = 86_400.0
+WAIT_SECONDS = 15.0
+ROBOTS = "tingjian_robots"  # meta key of the request for robots.txt itself
+
+DOWNLOAD_ERRORS = (
+    CannotResolveHostError, DownloadCancelledError, DownloadConnectionRefusedError, DownloadFailedError, DownloadTimeoutError,
+    ResponseDataLossError, UnsupportedURLSchemeError, IgnoreRequest, OSError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Robots:
+    """What one host allows. `parser` None with `why` "" allows all, with a reason nothing."""
+
+    parser: Protego | None = None
+    why: str = ""
+    private: bool = False
+
+    def allows(self, url: str) -> bool:
+        if self.parser is not None:
+            return bool(self.parser.can_fetch(url, PRODUCT))
+        return not self.why
+
+    @property
+    def delay(self) -> float:
+        return float(self.parser.crawl_delay(PRODUCT) or 0) if self.parser is not None else 0.0
+
+
+def judge(status: int, body: bytes) -> Robots:
+    """What an answer means: 2xx is read, 4xx but 429 allows all, everything else allows nothing."""
+    if 200 <= status < 300:
+        return Robots(Protego.parse(body[:READ_BYTES].decode("utf-8", "replace").lstrip("\ufeff").replace("\0", "")))
+    if 400 <= status < 500 and status != 429:
+        return Robots()
+    return Robots(why=f"服务器返回 {status}")
+
+
+class RobotsCache:
+    """One answer per scheme, host and port, shared by all spiders of a run."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, asyncio.Future[Robots]]] = {}
+
+    async def get(self, url: str, crawler: Crawler) -> Robots:
+        """Fetch once, wait together. Never raises for what a server does."""
+        parts = urlsplit(url)
+        place = f"{parts.scheme}://{parts.netloc.lower()}"
+        known = self._known.get(place)
+        if known is not None and monotonic() - known[0] < FRESH_SECONDS:
+            return await asyncio.shield(known[1])
+        waiting: asyncio.Future[Robots] = asyncio.get_running_loop().create_future()
+        self._known[place] = (monotonic(), waiting)
+        answer = Robots(why="读取被中断")
+        try:
+            answer = await _fetch(place, crawler)
+        finally:
+            if answer.why == "读取被中断":
+                self._known.pop(place, None)
+            waiting.set_result(answer)
+        return answer
+
+
+async def _fetch(place: str, crawler: Crawler) -> Robots:
+    timeout = min(WAIT_SECONDS, crawler.settings.getfloat("DOWNLOAD_TIMEOUT"))
+    request = Request(
+        f"{place}/robots.txt",
+        callback=NO_CALLBACK,
+        meta={ROBOTS: True, "dont_retry": True, "download_timeout": timeout, "handle_httpstatus_all": False},
+        dont_filter=True,
+    )
+    try:
+        response: Response = await crawler.engine.download_async(request)
+    except DOWNLOAD_ERRORS as error:
+        private = was_refused(urlsplit(place).hostname or "") or getattr(error, "reason", "") == "private_address"
+        return Robots(why=_words(error), private=private)
+    return judge(response.status, response.body)
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, DownloadTimeoutError):
+        return "超时没有回应"
+    if isinstance(error, CannotResolveHostError):
+        return "域名解析失败"
+    if isinstance(error, DownloadCancelledError):
+        return "文件过大"
+    return "连接失败"

@@ -1,0 +1,186 @@
+"""Dates as Chinese pages and exports write them. A wrong date is worse than none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+
+from pipeline.records import SHANGHAI, Precision
+
+EARLIEST = 1990
+_FULL_WIDTH = str.maketrans("0123456789:-/.\u3000\xa0\t\r\n〇○零一二三四五六七八九", "0123456789:-/.     000123456789")
+_TIME = (
+    r"(?P<time>[\sT,,|]{0,4}(?:\(?(?:星期|周)[^\s\d]\)?)?[\sT]{0,3}(?P<half>上午|下午|晚上|凌晨|中午)?\s?"
+    r"(?P<h>[01]?\d|2[0-4])\s?[::时点]\s?(?P<mi>[0-5]\d)\s?(?:[::分]\s?(?P<s>[0-5]\d)(?:\.\d{1,9})?)?"
+    r"(?P<tz>\s?Z(?![a-z])|\s?[+-]\d\d:?\d\d(?!\d))?)?"
+)
+_FULL = re.compile(
+    r"(?<![\d.])(?P<y>(?:19|20)\d\d)(?:\s?年\s?(?P<m1>1[0-2]|0?[1-9])\s?月\s?(?P<d1>3[01]|[12]\d|0?[1-9])\s?[日号]?"
+    r"|\s?(?P<sep>[-/.])\s?(?P<m2>1[0-2]|0?[1-9])\s?(?P=sep)\s?(?P<d2>3[01]|[12]\d|0?[1-9])(?!\d*[.\d]\d))" + _TIME
+)
+_SHORT = re.compile(r"(?<![\d年.])(?P<m>1[0-2]|0?[1-9])\s?月\s?(?P<d>3[01]|[12]\d|0?[1-9])\s?[日号]" + _TIME)
+_DASHED = re.compile(r"(?<![\d./-])(?P<m>1[0-2]|0[1-9])[-/](?P<d>3[01]|[12]\d|0[1-9])(?![\d/-])" + _TIME.removesuffix("?"))
+_WORDS = re.compile(r"(?P<word>今天|今日|昨天|昨日|前天)" + _TIME)
+_AGO = re.compile(r"(?P<n>\d{1,3})\s?(?P<unit>秒|分钟|小时|天)(?:之)?前|(?P<just>刚刚)")
+_NUMERALS = re.compile(r"(?P<y>[\d]{4})年(?P<m>十[\d]?|\d)月(?P<d>[23]?十[\d]?|\d)日")
+_COMPACT = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?P<t>\d{4}(?:\d\d)?)?(?!\d)")
+_URL = (
+    re.compile(r"[/_\-=t](20\d\d)[-/_]?(0[1-9]|1[0-2])[-/_]?(0[1-9]|[12]\d|3[01])(?!\d)"),
+    re.compile(r"/(20\d\d)-(1[0-2]|[1-9])/(3[01]|[12]\d|[1-9])(?!\d)"),
+)
+_BACK = {"今天": 0, "今日": 0, "昨天": 1, "昨日": 1, "前天": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """A moment (UTC) with how exactly it is known, and where in the text it stood."""
+
+    at: datetime
+    precision: Precision
+    start: int = 0
+    end: int = 0
+
+
+def find_dates(text: str, now: datetime, *, relative: bool = True) -> Iterator[Date]:
+    """Every date in `text`, by place. Those later than a day from `now` or before 1990 are left out."""
+    plain = _chinese_numerals(text.translate(_FULL_WIDTH))
+    found: list[Date] = []
+    taken: list[tuple[int, int]] = []
+    readers = [(_FULL, _full), (_SHORT, _short), (_DASHED, _short)]
+    if relative:
+        readers += [(_WORDS, _word), (_AGO, _ago)]
+    for pattern, read in readers:
+        for match in pattern.finditer(plain):
+            if any(s < match.end() and match.start() < e for s, e in taken):
+                continue
+            date = read(match, now)
+            if date is not None and _plausible(date.at, now):
+                found.append(date)
+                taken.append(match.span())
+    yield from sorted(found, key=lambda d: d.start)
+
+
+def parse_date(text: str, now: datetime) -> Date | None:
+    """The first date of a field that holds one (a selector's text, a meta value, an export's cell), or None."""
+    text = text.strip()[:200]
+    first = next(find_dates(text, now), None)
+    if first is not None:
+        return first
+    match = _COMPACT.search(text.translate(_FULL_WIDTH))
+    if match is not None:
+        clock = match["t"] or ""
+        return _made(match["y"], match["m"], match["d"], clock[:2], clock[2:4], clock[4:], now=now)
+    if re.fullmatch(r"1\d{9}(?:\d{3})?", text):  # seconds or milliseconds since 1970
+        at = datetime.fromtimestamp(int(text[:10]), UTC)
+        return Date(at, "minute") if _plausible(at, now) else None
+    return rfc822(text, now)
+
+
+def rfc822(text: str, now: datetime) -> Date | None:
+    """`Fri, 20 Nov 2026 08:00:00 GMT`, as feeds write."""
+    try:
+        at = parsedate_to_datetime(text.strip())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    at = at.replace(tzinfo=SHANGHAI) if at.tzinfo is None else at
+    try:
+        at = at.astimezone(UTC)
+    except OverflowError:
+        return None
+    return Date(at, "minute") if _plausible(at, now) else None
+
+
+def date_in_url(url: str, now: datetime) -> Date | None:
+    """The day in an address such as `/2019/0613/c1.html` or `t20190613_1.html`, or None."""
+    for pattern in _URL:
+        match = pattern.search(url)
+        if match is not None:
+            return _made(*match.groups(), now=now)
+    return None
+
+
+def _full(match: re.Match[str], now: datetime) -> Date | None:
+    return _with_time(match, int(match["y"]), int(match["m1"] or match["m2"]), int(match["d1"] or match["d2"]))
+
+
+def _short(match: re.Match[str], now: datetime) -> Date | None:
+    """The year is the latest in which the day isn't in the future."""
+    for year in (now.astimezone(SHANGHAI).year + 1, now.astimezone(SHANGHAI).year, now.astimezone(SHANGHAI).year - 1):
+        date = _with_time(match, year, int(match["m"]), int(match["d"]))
+        if date is not None and _plausible(date.at, now):
+            return date
+    return None
+
+
+def _word(match: re.Match[str], now: datetime) -> Date | None:
+    day = now.astimezone(SHANGHAI) - timedelta(days=_BACK[match["word"]])
+    return _with_time(match, day.year, day.month, day.day)
+
+
+def _ago(match: re.Match[str], now: datetime) -> Date | None:
+    if match["just"]:
+        return Date(now.astimezone(UTC), "minute", match.start(), match.end())
+    n, unit = int(match["n"]), match["unit"]
+    back = {"秒": timedelta(seconds=n), "分钟": timedelta(minutes=n), "小时": timedelta(hours=n), "天": timedelta(days=n)}[unit]
+    at = (now - back).astimezone(UTC)
+    if unit == "天":
+        local = at.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+        return Date(local.astimezone(UTC), "day", match.start(), match.end())
+    return Date(at.replace(second=0, microsecond=0), "minute", match.start(), match.end())
+
+
+def _with_time(match: re.Match[str], year: int, month: int, day: int) -> Date | None:
+    hour = match["h"]
+    if not match["time"] or hour is None:
+        return _made(str(year), str(month), str(day), start=match.start(), end=match.end())
+    shifted = int(hour)
+    if match["half"] in ("下午", "晚上") and shifted < 12:
+        shifted += 12
+    clock = (str(shifted % 24), match["mi"], match["s"] or "")
+    date = _made(str(year), str(month), str(day), *clock, start=match.start(), end=match.end())
+    zone = (match["tz"] or "").strip()
+    if date is None or not zone:
+        return date
+    local = date.at.astimezone(SHANGHAI).replace(tzinfo=_zone(zone))
+    return Date(local.astimezone(UTC), date.precision, date.start, date.end)
+
+
+def _zone(text: str) -> timezone:
+    if text == "Z":
+        return UTC
+    hours, minutes = int(text[1:3]), int(text[-2:])
+    offset = timedelta(hours=min(hours, 14), minutes=min(minutes, 59))
+    return timezone(-offset if text[0] == "-" else offset)
+
+
+def _made(y: str, m: str, d: str, h: str = "", mi: str = "", s: str = "", *, now: datetime | None = None,
+          start: int = 0, end: int = 0) -> Date | None:
+    try:
+        local = datetime(int(y), int(m), int(d), int(h or 0), int(mi or 0), int(s or 0), tzinfo=SHANGHAI)
+    except ValueError:
+        return None
+    at = local.astimezone(UTC)
+    if now is not None and not _plausible(at, now):
+        return None
+    return Date(at, "minute" if h else "day", start, end)
+
+
+def _plausible(at: datetime, now: datetime) -> bool:
+    return at.year >= EARLIEST and at <= now + timedelta(days=1)
+
+
+def _chinese_numerals(text: str) -> str:
+    """二〇一九年六月十三日 (its digits already replaced one by one) with 十 written out."""
+    if "十" not in text:
+        return text
+    return _NUMERALS.sub(lambda m: f"{m['y']}年{_ten(m['m'])}月{_ten(m['d'])}日", text)
+
+
+def _ten(word: str) -> int:
+    if "十" not in word:
+        return int(word)
+    tens, _, units = word.partition("十")
+    return int(tens or 1) * 10 + int(units or 0)

@@ -1,0 +1,149 @@
+"""When a page was published: meta data first, then the date that stands nearest to the title. Unknown beats wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from lxml import html
+
+from crawlers.reading.dates import Date, date_in_url, find_dates, parse_date
+from crawlers.reading.title import json_ld
+from crawlers.reading.tree import drop, elements, name_of, parse_html, text_of
+from pipeline.records import SHANGHAI
+
+_META = (
+    "article:published_time", "og:published_time", "og:release_date", "publishdate", "pubdate", "publish_date", "publishtime",
+    "publish_time", "pubtime", "datepublished", "article:create_at", "apub:time", "weibo:article:create_at",
+    "bytedance:published_time", "dc.date.issued", "dc.date", "date", "_pubtime", "firstpublishdate", "createdate", "publication_date",
+)
+_KEYWORD = re.compile(r"(?:发布|发表|发稿|刊发|更新|上传|录入|添加|编辑|公开|撰写|创建|生成)?(?:时间|日期)|发布于|发表于|发布|来源|稿源")
+_BAD_BEFORE = re.compile(r"(?:版权|备案|©|copyright|有效期|截止|截至|注册|登录|实施|施行|生日|出生)[^。\n]{0,12}$", re.I)
+_BAD_AFTER = re.compile(r"^\s*(?:[-~—至到]\s*\d|起施行|起实施)")
+_LISTS = re.compile(r"related|recommend|hot|rank|list|xgxw|tuijian|sidebar|aside|footer|copyright|next|prev|breadcrumb|nav|menu")
+_DATE_CLASS = re.compile(r"(?:^|[\s_-])(?:\w*time\w*|\w*date\w*|pubtime|source|info\w*|laiyuan|ly|meta\w*|fbsj|rq)(?:$|[\s_-])")
+_SKIP_TAGS = frozenset(("ul", "ol", "aside", "footer", "nav"))
+_NEAR = 400  # characters around the title in which a publication line stands
+
+
+def find_date(root: html.HtmlElement, url: str, title: str, now: datetime) -> tuple[Date | None, str]:
+    """(date, how it was found), or (None, "")."""
+    meta = next(_meta_dates(root, now), None)
+    near = _near_title(root, title, now)
+    if meta is not None:
+        if meta[0].precision == "day" and near is not None and _same_day(meta[0], near[0]) and near[0].precision == "minute":
+            return near
+        return meta
+    in_url = date_in_url(url, now)
+    if near is not None:
+        return near
+    tagged = _time_element(root, now)
+    if tagged is not None:
+        return tagged, "time element"
+    return (in_url, "url") if in_url is not None else (None, "")
+
+
+def _meta_dates(root: html.HtmlElement, now: datetime) -> Iterator[tuple[Date, str]]:
+    values: dict[str, str] = {}
+    for meta in root.iter("meta"):
+        name = (meta.get("property") or meta.get("name") or meta.get("itemprop") or "").lower()
+        if name in _META and meta.get("content"):
+            values.setdefault(name, meta.get("content") or "")
+    for name in _META:
+        date = parse_date(values[name], now) if name in values else None
+        if date is not None:
+            yield date, f"meta {name}"
+    for item in json_ld(root):
+        for key in ("datePublished", "pubDate", "dateCreated"):
+            value = item.get(key)
+            date = parse_date(value, now) if isinstance(value, str) else None
+            if date is not None:
+                yield date, f"json-ld {key}"
+
+
+def _near_title(root: html.HtmlElement, title: str, now: datetime) -> tuple[Date, str] | None:
+    """The date with the best standing near the title: behind a keyword, in a box named for it, minute-exact, close."""
+    marked = _without_lists(root)
+    for element in elements(marked):
+        if element.tag == "title":
+            drop(element)
+    _flag_boxes(marked)
+    text = text_of(marked)
+    at = _place_of(title, text)
+    after = 0 if at < 0 else at + len(title)
+    window = text[max(0, at - 150) : after + _NEAR] if at >= 0 else text[: 2 * _NEAR]
+    origin = min(at, 150) if at >= 0 else 0
+    best: tuple[float, Date] | None = None
+    for date in find_dates(window, now):
+        before, behind = window[max(0, date.start - 24) : date.start], window[date.end : date.end + 12]
+        if _BAD_BEFORE.search(before.replace(_FLAG, "")) or _BAD_AFTER.match(behind):
+            continue
+        line = before.rpartition("\n")[2]
+        rest = behind.partition("\n")[0]
+        own_line = len(line.replace(_FLAG, "").strip()) <= 16
+        score = 0.0
+        score += 4 if _KEYWORD.search(line) else 0
+        score += 3 if _FLAG in line else 0
+        score += 2 if date.precision == "minute" else 0
+        score += 1 if own_line and not re.match(r"[^\s::来阅点浏字分]{3}", rest.strip()) else -3
+        distance = date.start - origin - len(title) if date.start >= origin else (origin - date.start) * 1.5
+        score -= max(0.0, distance) / 100
+        if at < 0:
+            score -= 2
+        if best is None or score > best[0]:
+            best = (score, date)
+    if best is None or best[0] < 0.5:
+        return None
+    return best[1], "near title"
+
+
+_FLAG = "\u2063"  # invisible separator: marks text of boxes that are named for a date
+
+
+def _flag_boxes(root: html.HtmlElement) -> None:
+    for element in elements(root):
+        if element.tag == "time" or (_DATE_CLASS.search(name_of(element)) and len(element.text_content()) < 200):
+            element.text = _FLAG + (element.text or "")
+
+
+def _without_lists(root: html.HtmlElement) -> html.HtmlElement:
+    copy = parse_html(html.tostring(root, encoding="unicode"))
+    for element in elements(copy):
+        many_links = element.tag in ("ul", "ol") and len(element.findall(".//a")) >= 3
+        silent = element.tag in ("script", "style", "footer", "aside", "nav")
+        headline = element.tag == "a" and len(element.text_content()) > 12  # of another article
+        if silent or many_links or headline or _is_list(element):
+            drop(element)
+    return copy
+
+
+def _is_list(element: html.HtmlElement) -> bool:
+    return (
+        element.tag in ("div", "ul", "section", "dl")
+        and _LISTS.search(name_of(element)) is not None
+        and len(element.findall(".//a")) >= 3
+        and element.find(".//h1") is None
+        and len(element.findall(".//p")) < 3
+    )
+
+
+def _place_of(title: str, text: str) -> int:
+    """Where the title stands as a heading; its last place before the body is the nearest to the publication line."""
+    if not title:
+        return -1
+    for needle in (title, title[:20], title[:12]):
+        at = text.find(needle)
+        if at >= 0:
+            again = text.find(needle, at + len(needle))
+            return again if 0 <= again - at < 300 else at
+    return -1
+
+
+def _time_element(root: html.HtmlElement, now: datetime) -> Date | None:
+    dates = [d for e in root.iter("time") if (d := parse_date(e.get("datetime") or text_of(e), now)) is not None]
+    return dates[0] if len(dates) == 1 else None
+
+
+def _same_day(one: Date, other: Date) -> bool:
+    return one.at.astimezone(SHANGHAI).date() == other.at.astimezone(SHANGHAI).date()

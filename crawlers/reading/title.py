@@ -1,0 +1,115 @@
+"""The headline of a page: what its heading and its title element agree on."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from lxml import html
+
+from crawlers.reading.tree import elements, is_hidden, name_of, text_of
+
+_SEPARATOR = re.compile(r"\s*(?:[|_|»]|--+|——|\s[-–—·]\s|[-–—](?=[^-–—]{2,20}$))\s*")
+_TITLE_CLASS = re.compile(r"(?:^|[\s_-])(?:\w*title\w*|\w*headline\w*|bt|biaoti|\w*tit|h1)(?:$|[\s_-])")
+_META = ("og:title", "articletitle", "title", "twitter:title", "headline")
+_NOT = re.compile(r"^(?:首页|正文|新闻|详情|新闻中心|当前位置.*|内容|返回.*|登录|搜索)$")
+_EDGE = re.compile(r"^[\s>»|·\-_]+|[\s>»|·_]+$")
+
+
+def find_title(root: html.HtmlElement) -> tuple[str, str]:
+    """(title, how it was found); ("", "") where the page has none."""
+    tag = _clean(next((text_of_title(e) for e in elements(root) if e.tag == "title"), ""))
+    headings = list(_headings(root))
+    agreed = [(t, how) for t, how in headings if tag and _agrees(t, tag)]
+    if agreed:
+        # an h1 first; else the longest that the title element contains
+        best = max(agreed, key=lambda pair: (pair[1] == "h1", len(pair[0])))
+        return best
+    for how, value in _metas(root):
+        if value and not _NOT.match(value):
+            short = _without_site(value) if _squeezed(value) == _squeezed(tag) else value
+            return short, how
+    first = [t for t, how in headings if how == "h1"]
+    if len(first) == 1 and not tag:
+        return first[0], "h1"
+    if tag:
+        return _without_site(tag), "title"
+    return (first[0], "h1") if first else ("", "")
+
+
+def text_of_title(element: html.HtmlElement) -> str:
+    return "".join(str(t) for t in element.itertext())
+
+
+def json_ld(root: html.HtmlElement) -> Iterator[dict[str, object]]:
+    """Every object of the page's JSON-LD, flattened one level; broken JSON is passed over."""
+    for script in root.iter("script"):
+        if (script.get("type") or "").lower() != "application/ld+json":
+            continue
+        try:
+            data = json.loads(script.text or "", strict=False)
+        except (ValueError, RecursionError):
+            continue
+        for item in data if isinstance(data, list) else [data]:
+            if isinstance(item, dict):
+                yield item
+                graph = item.get("@graph")
+                yield from (g for g in graph if isinstance(g, dict)) if isinstance(graph, list) else ()
+
+
+def _headings(root: html.HtmlElement) -> Iterator[tuple[str, str]]:
+    for element in elements(root):
+        is_h1 = element.tag == "h1"
+        if not is_h1 and not (element.tag in ("h2", "h3", "h4", "div", "p", "span", "td", "strong", "font")
+                              and (element.tag in ("h2", "h3") or _TITLE_CLASS.search(name_of(element)))):
+            continue
+        if is_hidden(element) or len(element) > 12:
+            continue
+        words = _clean(text_of(element).replace("\n", " "))
+        if 4 <= len(words) <= 120 and not _NOT.match(words):
+            yield words, "h1" if is_h1 else "heading"
+
+
+def _metas(root: html.HtmlElement) -> Iterator[tuple[str, str]]:
+    for name in _META:
+        for meta in root.iter("meta"):
+            if (meta.get("property") or meta.get("name") or "").lower() == name:
+                yield f"meta {name}", _clean(meta.get("content") or "")
+    for item in json_ld(root):
+        headline = item.get("headline")
+        if isinstance(headline, str):
+            yield "json-ld", _clean(headline)
+
+
+def _agrees(heading: str, tag: str) -> bool:
+    """The title element begins with the heading, or contains a heading that is most of it."""
+    h, t = _squeezed(heading), _squeezed(tag)
+    if not h or not t:
+        return False
+    if t.startswith(h) and len(h) >= 4:
+        return True
+    if h in t and len(h) * 2 >= len(t):
+        return True
+    cut = re.split(r"\.{3}|…", t)[0]  # title elements are often shortened
+    return len(cut) >= 8 and h.startswith(cut) and len(h) < 2 * len(cut) + 20
+
+
+def _without_site(text: str) -> str:
+    """`Headline - Channel_Site` without what follows the headline: trailing pieces that are short."""
+    pieces = list(_SEPARATOR.split(text))
+    marks = _SEPARATOR.findall(text)
+    while len(pieces) > 1 and pieces[-1] and len(pieces[-1]) <= 20 and sum(map(len, pieces[:-1])) >= len(pieces[-1]) \
+            and sum(map(len, pieces[:-1])) >= 4:
+        pieces.pop()
+        marks.pop()
+    whole = pieces[0] + "".join(m + p for m, p in zip(marks, pieces[1:], strict=False))
+    return _clean(whole)
+
+
+def _clean(text: str) -> str:
+    return _EDGE.sub("", re.sub(r"[\s\u3000\xa0]+", " ", text)).strip()
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"[\s\u3000\xa0\"“”'‘’「」]+", "", text).lower()

@@ -1,0 +1,66 @@
+"""List pages: the links on them, the rows these stand in, and the way to the next page."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lxml import html
+from scrapy.http import Response
+
+from crawlers.reading.page import open_page
+from crawlers.reading.tree import elements, select, select_strings, text_of
+from pipeline.settings.sources import Selectors
+
+_NEXT = re.compile(r"^(?:下一页|下页|后一页|后页|下一頁|>|»|>>|next(?: page)?)[\s>»›]*$", re.I)
+_ROWS = frozenset(("li", "tr", "dl", "article", "tbody"))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    href: str
+    row: str  # digits of the row: counts and times, which change when something happened (never a name)
+
+
+def open_list(response: Response, max_bytes: int) -> html.HtmlElement:
+    """The tree of a list page. Raises QuarantineError as `open_page` does."""
+    root, _charset = open_page(response.body, (response.headers.get("Content-Type") or b"").decode("latin-1"), max_bytes)
+    return root
+
+
+def list_links(root: html.HtmlElement, selectors: Selectors) -> list[Link]:
+    """What `selectors.link` names: links, or blocks whose first link counts."""
+    found = []
+    for element in select(root, selectors.link):
+        link = element if element.tag == "a" else next(iter(element.iter("a")), None)
+        if link is not None and link.get("href"):
+            found.append(Link(str(link.get("href")), _row_digits(link)))
+    if not found:  # an XPath may end in @href
+        found = [Link(s, "") for s in select_strings(root, selectors.link) if s]
+    return found
+
+
+def next_page(root: html.HtmlElement, selectors: Selectors) -> str:
+    """Address of the next page: the source's selector, else a link that says 下一页; "" where there is none."""
+    if selectors.next_page:
+        for element in select(root, selectors.next_page):
+            if element.get("href"):
+                return str(element.get("href"))
+        return next((s for s in select_strings(root, selectors.next_page) if s.startswith(("http", "/", "?"))), "")
+    for element in elements(root):
+        if element.tag == "a" and element.get("href") and _NEXT.match(text_of(element).strip()):
+            return str(element.get("href"))
+    return ""
+
+
+def _row_digits(link: html.HtmlElement) -> str:
+    row: html.HtmlElement | None = link
+    for _ in range(5):
+        if row is None or row.tag in _ROWS:
+            break
+        row = row.getparent()
+    if row is None or row.tag not in _ROWS:
+        parent = link.getparent()
+        row = link if parent is None else parent
+    text = text_of(row)
+    return " ".join(re.findall(r"\d+", text)) if len(text) < 2000 else ""

@@ -1,0 +1,31 @@
+"""`sitemap`: index or urlset → article pages, newest first."""
+
+from __future__ import annotations
+
+from scrapy.http import Response
+
+from crawlers.spiders.base import Parsed, SourceSpider
+from crawlers.spiders.xml import inflate, sitemap_entries
+
+DEEPEST = 3
+
+
+class SitemapSpider(SourceSpider):
+    _maps = 0
+
+    def parse_list(self, response: Response, page: int) -> Parsed:
+        """`page` counts how deep in indices we are."""
+        is_index, entries = sitemap_entries(inflate(response.body, self.max_bytes))
+        entries.sort(key=lambda e: e.date, reverse=True)
+        for entry in entries:
+            for url in self.links(response, [entry.url]):
+                if not is_index:
+                    # lastmod by day and minute: seconds and zones differ between generators of one site
+                    request = self.detail(url, hint=entry.date[:16])
+                    if request is not None:
+                        yield request
+                elif page < DEEPEST and self._maps < self.source.max_pages:
+                    self._maps += 1
+                    yield self.request(url, self.parse_list, priority=2, page=page + 1)
+                else:
+                    self.tally.refused["too_many"] += 1
