@@ -74,6 +74,7 @@ class Capture:
     def from_dict(data: dict[str, Any]) -> Capture:
         """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError on foreign data."""
         d = dict(data)
+        d.setdefault("title", "")  # a reply has none, and `to_dict` leaves out what is empty
         for name in ("first_seen", "published_at", "received_at"):
             if name in d:
                 d[name] = datetime.fromisoformat(d[name])
