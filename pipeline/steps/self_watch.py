@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.desk.tables import Counter
 from pipeline.notify.identity import notification_id
+from pipeline.privacy.staging_keys import rounded_down
 from pipeline.records import CHANNEL_NAMES, SHANGHAI, Item
 from pipeline.response.announce import Post, tell
 
@@ -52,7 +53,7 @@ def _summary(items: Sequence[Item], post: Post) -> tuple[str, str]:
     return f"补录 {len(items)} 件较早的材料", "\n".join(lines) + "\n"
 
 
-def self_alerts(session: Session, offices: Sequence[str], post: Post, now: datetime) -> int:
+def self_alerts(session: Session, offices: Sequence[str], post: Post, now: datetime, k: int) -> int:
     """Once a day each: an unusual number of public posts expired unheard; notifications that could not be sent."""
     today = now.astimezone(SHANGHAI).date()
     new = 0
@@ -67,12 +68,13 @@ def self_alerts(session: Session, offices: Sequence[str], post: Post, now: datet
     expired = values.pop(today.isoformat(), 0)
     usual = sum(values.values()) / 7
     if unusual(expired, usual):
+        expired = rounded_down(expired, k)  # a public count, like every other (charter 2)
         text = (
-            f"今天有 {expired} 条公众讨论在 72 小时内没有凑够人数,已按章程销毁(此前一周平均每天 {usual:.0f} 条)。\n\n"
+            f"今天至少有 {expired} 条公众讨论在 72 小时内没有凑够人数,已按章程销毁(是此前一周日均的 {UNUSUAL_TIMES:.0f} 倍以上)。\n\n"
             "可能是议题过于分散,也可能是抓取或聚类出了问题。请看“信源”页各来源的状态。\n\n"
             f"信源:{post.desk_url}/sources\n"
         )
-        new += _say(session, post, "expired", f"未被听见的公众讨论异常多:{expired} 条", text, offices, now)
+        new += _say(session, post, "expired", "未被听见的公众讨论异常多", text, offices, now)
     failed = session.get(Counter, ("dispatch.failed", today.isoformat()))
     if failed is not None and failed.value:
         text = f"今天有 {failed.value} 条通知被邮件服务器拒收,没有送达。请核对 oncall.yaml 里的邮箱。\n\n值班台:{post.desk_url}/\n"

@@ -81,7 +81,7 @@ def watch(home: Home, db: Database, index: Index, now: datetime) -> WatchReport:
         state["summarised"], report.summarised = summarise_backfill(
             session, old, state.get("summarised", []), book.post, now
         )
-        report.self_alerts = self_alerts(session, offices, book.post, now)
+        report.self_alerts = self_alerts(session, offices, book.post, now, book.k)
         report.tick = tick(session, now, book.post)
         reached = max(now, datetime.fromisoformat(state["watermark"])) if "watermark" in state else now
         state["watermark"] = reached.isoformat()
