@@ -18,6 +18,7 @@ from typing import Any
 
 from pipeline.errors import QuarantineError, RetryLater
 from pipeline.privacy.seal import Envelope
+from pipeline.privacy.staging_keys import KEY_LIFE
 
 BATCH_SIZE = 500
 
@@ -104,6 +105,13 @@ class Spool:
         record = {"source_id": batch.source_id, "reason": error.reason, "detail": error.detail, "envelope": envelope}
         scratch.write_text(json.dumps(record, ensure_ascii=True), encoding="ascii")
         scratch.rename(path)
+
+    def expire_aside(self, now: datetime) -> int:
+        """Delete what was set aside more than 72 h before `now`: by then it can't be unsealed (charter 2)."""
+        old = [p for p in self.aside.glob("*") if now.timestamp() - p.stat().st_mtime > KEY_LIFE.total_seconds()]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
 
     def clear_scratch(self) -> None:
         """Delete half-written files of killed writers; call it while none writes."""

@@ -1,0 +1,38 @@
+"""`tingjian up` and `tingjian schedule`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from flows.context import DEFAULT_HOME, home_option
+from pipeline.settings import load_home
+
+
+@click.command()
+@click.option("--demo", is_flag=True, help="演示:一座虚构城市的七天,数据在 数据目录/demo 之外另设的演示目录。")
+@click.option("--port", type=click.IntRange(1, 65535), default=None, help="演示时值班台的端口(默认 8600)。")
+@home_option
+def up(demo: bool, port: int | None, data_dir: Path) -> None:
+    """启动:值班台、值守、调度一起运行,直到 Ctrl-C。"""
+    from flows.running import up as run
+
+    if port is not None and not demo:
+        raise click.UsageError("--port 只用于演示;正式环境请改 config/tingjian.yaml 的 desk.port")
+    run(demo_home(data_dir) if demo else data_dir, demo, port)
+
+
+@click.command()
+@home_option
+def schedule(data_dir: Path) -> None:
+    """调度:按时采集、写周报、保养(由 up 启动;需要 PREFECT_API_URL)。"""
+    from flows.scheduled import serve_all
+
+    home = load_home(data_dir)
+    serve_all(home.folder, home.settings.digest.weekday, home.settings.digest.hour)
+
+
+def demo_home(data_dir: Path) -> Path:
+    """Where the demo lives: beside an office's data, never in it."""
+    return DEFAULT_HOME / "demo" if data_dir == DEFAULT_HOME else data_dir

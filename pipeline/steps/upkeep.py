@@ -1,0 +1,65 @@
+"""Upkeep: what the charter and the retention rules say must go, goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+
+from pipeline.desk import counters
+from pipeline.desk.database import Database
+from pipeline.desk.tables import Heartbeat, Incident, IssueItem, Session, SignInLink, StoryBand
+from pipeline.index.engine import Index
+from pipeline.records import WHOLE
+from pipeline.settings import Home
+from pipeline.spool import Spool
+from pipeline.staging import Staging
+from pipeline.steps.locks import only_one
+
+STORY_MEMORY = timedelta(days=30)  # near-copies are looked for so far back
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepReport:
+    """`staged` rows destroyed with their key; `purged` whole documents past retention."""
+
+    staged: int
+    purged: int
+    pinned: frozenset[str]
+
+
+def upkeep(home: Home, db: Database, index: Index, now: datetime) -> UpkeepReport:
+    """Run it hourly. Raises RetryLater while an ingest runs."""
+    with only_one(home.folder, "ingest"):
+        staging = Staging(home.staging)
+        try:
+            gone, unheard = staging.expire(now)
+        finally:
+            staging.close()
+        Spool(home.spool).expire_aside(now)
+    pinned = pinned_items(db)
+    purged = 0
+    for channel in sorted(WHOLE):
+        before = now - timedelta(days=home.settings.retention(channel))
+        purged += index.purge(channel, before, pinned)
+    with db.write() as session:
+        counters.add(session, "staging.gone", gone, now)
+        counters.add(session, "staging.expired", unheard, now)
+        counters.add(session, "index.purged", purged, now)
+        session.execute(delete(StoryBand).where(StoryBand.seen_at < now - STORY_MEMORY))
+        session.execute(delete(Session).where(Session.expires_at < now))
+        session.execute(delete(SignInLink).where(SignInLink.expires_at < now))
+        session.merge(Heartbeat(name="upkeep", beat_at=now, state={"staged": gone, "purged": purged}))
+    return UpkeepReport(gone, purged, pinned)
+
+
+def pinned_items(db: Database) -> frozenset[str]:
+    """Ids of whole documents that an incident which is not closed holds: they outlive retention (charter 8)."""
+    with db.read() as session:
+        subjects = session.execute(
+            select(Incident.subject_kind, Incident.subject_id).where(Incident.state != "closed")
+        ).all()
+        issues = [subject_id for kind, subject_id in subjects if kind == "issue"]
+        held = session.scalars(select(IssueItem.item_id).where(IssueItem.issue_id.in_(issues)))
+        return frozenset({*held, *(s for kind, s in subjects if kind == "item")})
