@@ -1,0 +1,139 @@
+"""What all pages share: settings, database, index, clock, templates, and the model once it is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy.orm import Session
+
+from console import charts, words
+from models.errors import ModelsError
+from models.office_names import OfficeNames
+from models.taxonomy import BINARY_NAMES, ROLE_NAMES, SENTIMENT_NAMES, TOPIC_NAMES, display_name
+from pipeline.desk.database import Database
+from pipeline.index.engine import Index
+from pipeline.records import CHANNEL_NAMES
+from pipeline.response.plans import TASK_NAMES
+from pipeline.settings import Home
+
+FOLDER = Path(__file__).resolve().parent
+THREADS = 6
+log = logging.getLogger(__name__)
+
+
+class Explainer(Protocol):
+    """What the desk asks of `models.scorer.Scorer`."""
+
+    def explain(self, text: str, office: OfficeNames | None, label: str) -> list[tuple[str, float]]: ...
+
+
+class Desk:
+    """One running desk."""
+
+    def __init__(self, home: Home, db: Database, index: Index, clock: Callable[[], datetime]) -> None:
+        self.home, self.db, self.index, self.clock = home, db, index, clock
+        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="desk")  # each keeps its index connection
+        self.templates = _environment()
+        self.templates.globals["k"] = home.settings.k
+        self.scorer: Explainer | None = None
+        self.scorer_problem = "模型正在载入,请稍后刷新本页。"
+
+    @property
+    def secure(self) -> bool:
+        """People reach the desk over https, so cookies are sent only there."""
+        return self.home.desk_url.startswith("https://")
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A snapshot whose rows stay readable after it."""
+        with self.db.read() as session:
+            yield session
+            session.expunge_all()
+
+    def load_scorer(self) -> None:
+        """Load the model aside, so that no page waits for it."""
+        threading.Thread(target=self._load, name="scorer", daemon=True).start()
+
+    def _load(self) -> None:
+        from models.scorer import Scorer  # brings numpy, scipy and sklearn: seconds of start-up that no page needs
+
+        try:
+            self.scorer = Scorer.load(self.home.model)
+        except (ModelsError, OSError) as error:
+            log.warning("the desk runs without a model: %s", error)
+            self.scorer_problem = str(error) if isinstance(error, ModelsError) else "模型文件读不出来。"
+
+    def office_name(self, office_id: str) -> str:
+        return next((o.short_name for o in self.home.offices if o.id == office_id), office_id)
+
+    def names_of(self, office_id: str) -> OfficeNames | None:
+        """The office as the classifier knows it (as in `pipeline.score`, which would bring numpy to the start)."""
+        office = next((o for o in self.home.offices if o.id == office_id), None)
+        if office is None:
+            return None
+        own = [office.name, office.short_name, *office.aliases]
+        return OfficeNames.of(own=own, superior=office.superior, subordinate=office.subordinate)
+
+    def source_name(self, source_id: str) -> str:
+        return next((s.name for s in self.home.sources if s.id == source_id), source_id)
+
+
+def _environment() -> Environment:
+    """Autoescape is on for every template; a missing name is an error, not an empty string."""
+    env = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    names: dict[str, Any] = {
+        "LEVELS": words.LEVELS,
+        "STATES": words.STATES,
+        "TASK_KINDS": TASK_NAMES,
+        "ACTIONS": words.ACTIONS,
+        "QUARANTINE": words.QUARANTINE,
+        "CHANNELS": CHANNEL_NAMES,
+        "TOPICS": TOPIC_NAMES,
+        "ROLES": ROLE_NAMES,
+        "SENTIMENTS": SENTIMENT_NAMES,
+        "BINARIES": BINARY_NAMES,
+        "sparkline": charts.sparkline,
+        "bars": charts.bars,
+        "columns": charts.columns,
+        "meter": charts.meter,
+        "asset": _asset,
+    }
+    env.globals.update(names)
+    env.filters.update(
+        moment=words.moment_words,
+        full=words.full_time,
+        iso=words.iso,
+        ago=words.ago,
+        remaining=words.remaining,
+        span=words.span,
+        level=words.level_words,
+        voices=words.voices_words,
+        percent=words.percent,
+        label=display_name,
+    )
+    return env
+
+
+_assets: dict[str, str] = {}
+
+
+def _asset(name: str) -> str:
+    """Address of a static file that changes with its content."""
+    if name not in _assets:
+        _assets[name] = hashlib.sha256((FOLDER / "static" / name).read_bytes()).hexdigest()[:10]
+    return f"/static/{name}?v={_assets[name]}"

@@ -1,0 +1,131 @@
+"""One item: its text, its labels and what moved them, where it came from."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.responses import Response
+
+from console.asking import Ask, missing
+from console.desk import Desk
+from models.errors import ModelsError
+from pipeline.desk.tables import IssueRow
+from pipeline.errors import Refused
+from pipeline.records import WHOLE, Item
+
+EVIDENCE_MOST = 3_000_000
+READ_MOST = 20_000  # as `pipeline.score` reads
+_CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_-]{3,20})""", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelView:
+    """One label: `kind` 关系/倾向/话题/判断, probability, and the words that moved it (word, contribution)."""
+
+    kind: str
+    label: str
+    given: bool
+    p: float
+    words: tuple[tuple[str, float], ...] = ()
+
+
+def item(ask: Ask) -> Response:
+    found = _find(ask)
+    readings = [r for o in ask.viewer.office_ids if (r := ask.desk.index.get(found.id, [o])) is not None]
+    issue = None
+    if found.issue_id:
+        with ask.desk.reading() as session:
+            row = session.get(IssueRow, found.issue_id)
+            issue = row if row is not None and ask.viewer.may_see(row.office_ids) else None
+    ask.looked("view", f"item:{found.id}", [r.office_id for r in readings])
+    return ask.page(
+        "item.html",
+        item=found,
+        paragraphs=[p for p in (line.strip() for line in found.text.splitlines()) if p],
+        labels=labels(ask.desk, found),
+        source=ask.desk.source_name(found.source_id),
+        link=found.url if urlsplit(found.url).scheme in ("http", "https") and found.channel != "submission" else "",
+        readings=readings,
+        issue=issue,
+        problem="" if ask.desk.scorer else ask.desk.scorer_problem,
+    )
+
+
+def evidence(ask: Ask) -> Response:
+    """The stored page as plain text: charter 4's first exception, each look audited."""
+    found = _find(ask)
+    path = evidence_file(ask.desk.home.evidence, found.evidence)
+    if path is None or found.channel == "submission":
+        raise missing("这一条的证据页")
+    ask.looked("evidence", f"item:{found.id}", [found.office_id])
+    return ask.page("evidence.html", item=found, text=read_evidence(path), source=ask.desk.source_name(found.source_id))
+
+
+def labels(desk: Desk, item: Item) -> list[LabelView]:
+    """Every label given, most certain first within its kind, with words where the model is loaded."""
+    said = item.labels
+    topics = said.get("topics") or {}
+    sure = dict(topics) if isinstance(topics, dict) else dict.fromkeys(topics, 0.0)
+    rows = [
+        ("与本院关系", item.role, True, said.get("role_p", 0)),
+        *(("话题", t, True, p) for t, p in sorted(sure.items(), key=lambda pair: -float(pair[1]))),
+        ("判断", "needs_answer", item.needs_answer, said.get("needs_answer_p", 0)),
+        ("判断", "sensitive", item.sensitive, said.get("sensitive_p", 0)),
+        ("行文倾向", item.sentiment, True, said.get("sentiment_p", 0)),
+    ]
+    return [
+        LabelView(kind, label, given, float(p), _words(desk, item, label) if given else ())
+        for kind, label, given, p in rows
+    ]
+
+
+def evidence_file(folder: Path, name: str) -> Path | None:
+    """The stored file, only if it lies within the evidence folder."""
+    if not name:
+        return None
+    path = (folder / name).resolve()
+    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+
+
+def read_evidence(path: Path) -> str:
+    """Decoded strictly as UTF-8, then as the page declares, then as gb18030. Raises Refused where it can't be read."""
+    try:
+        if path.suffix == ".gz":
+            with gzip.open(path) as f:
+                raw = f.read(EVIDENCE_MOST)
+        else:
+            with path.open("rb") as f:
+                raw = f.read(EVIDENCE_MOST)
+    except (OSError, EOFError, zlib.error):
+        raise Refused("证据文件已损坏,读不出来。") from None
+    declared = match[1].decode("ascii").lower() if (match := _CHARSET.search(raw[:4096])) else "utf-8"
+    for charset in ("utf-8", "gb18030" if declared.startswith("gb") else declared):
+        try:
+            return raw.decode(charset)
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return raw.decode("gb18030", "replace")
+
+
+def _find(ask: Ask) -> Item:
+    found = ask.desk.index.get(ask.path["id"], ask.viewer.office_ids)
+    if found is None or found.channel not in WHOLE:
+        raise missing("这一条")
+    return found
+
+
+def _words(desk: Desk, item: Item, label: str) -> tuple[tuple[str, float], ...]:
+    if desk.scorer is None:
+        return ()
+    body = f"{item.title}\n{item.text}" if item.title else item.text
+    try:
+        moved = desk.scorer.explain(body[:READ_MOST], desk.names_of(item.office_id), label)
+    except (ModelsError, KeyError, ValueError):
+        return ()
+    strongest = sorted((m for m in moved if m[0].strip()), key=lambda m: -abs(m[1]))[:8]
+    return tuple(sorted(strongest, key=lambda m: -m[1]))

@@ -1,0 +1,119 @@
+"""Each page answers, quickly, escaped, in its frame."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import httpx
+import pytest
+from conftest import House
+from desk_data import CITY, HOSTILE, items
+from sqlalchemy import select
+
+from pipeline.desk.tables import Incident
+
+PAGES = ["/", "/issues", "/issues/issue-decision", "/issues/issue-hostile", "/search", "/search?q=检察院", "/incidents",
+         "/incidents?state=closed", "/digests", f"/digests/{CITY}:2026-W46", "/sources", "/inbox", "/inbox/1.eml", "/inbox/2.eml",
+         "/inbox/3.eml", "/audit", "/people", "/account", "/help", f"/items/{items()[0].id}", f"/items/{items()[5].id}",
+         f"/items/{items()[0].id}/evidence"]  # fmt: skip
+
+
+def incident_id(house: House, title: str) -> str:
+    with house.db.read() as s:
+        found = s.scalar(select(Incident.id).where(Incident.title.like(f"{title}%")))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_answers_escaped_and_named(admin: httpx.Client, path: str) -> None:
+    answer = admin.get(path)
+    assert answer.status_code == 200, answer.text[:500]
+    assert HOSTILE not in answer.text
+    assert '<html lang="zh-CN">' in answer.text and "<h1>" in answer.text
+    assert not re.search(r"<(script|style)(?![^>]*\bsrc=)[^>]*>", answer.text)
+    assert not re.search(r"\s(style|on\w+)=\"", answer.text), "inline style or handler: the CSP would refuse it"
+    for field in re.findall(r"<(?:input|select|textarea)\b[^>]*>", answer.text):
+        if 'type="hidden"' in field or "aria-hidden" in field or 'type="checkbox"' in field:
+            continue
+        name = re.search(r'id="([^"]+)"', field)
+        assert name and f'<label for="{name[1]}"' in answer.text.replace('class="unseen" ', ""), f"no label for {field}"
+
+
+def test_pages_are_quick(house: House, admin: httpx.Client) -> None:
+    paths = [*PAGES, f"/incidents/{incident_id(house, '冒充')}"]
+    slow = {}
+    for path in paths:
+        admin.get(path)
+        took = []
+        for _ in range(5):
+            start = time.perf_counter()
+            admin.get(path)
+            took.append(time.perf_counter() - start)
+        if sorted(took)[2] > 0.2:
+            slow[path] = sorted(took)[2]
+    assert not slow
+
+
+def test_today_says_what_needs_me(city: httpx.Client) -> None:
+    page = city.get("/").text
+    assert page.index("冒充检察官要求转账") < page.index("伤害案不起诉决定引发讨论")
+    assert "超时" in page and "还剩" in page and "Ⅰ级 红" in page and "值班员" in page
+    assert "对方不许抓取" in page and "迟到" in page
+    assert 'aria-current="page"' in page and "公众讨论" in page
+
+
+def test_an_issue_explains_its_level(city: httpx.Client) -> None:
+    page = city.get("/issues/issue-decision").text
+    assert "已等待 61 小时没有回应" in page and "合计 38 分" in page and "一起伤害案不起诉" in page
+    assert "20</b> 人以上" in page and "向下取整" in page
+    assert "接到自称检察官的电话千万不要转账" in city.get("/issues/issue-scam").text
+
+
+def test_a_merged_issue_leads_to_the_new_one(city: httpx.Client) -> None:
+    answer = city.get("/issues/issue-old")
+    assert answer.status_code == 308 and answer.headers["location"] == "/issues/issue-decision"
+    assert city.get("/issues/none").status_code == 404
+
+
+def test_an_item_shows_text_labels_and_source(city: httpx.Client) -> None:
+    page = city.get(f"/items/{items()[0].id}").text
+    assert page.count("<p>") >= 3 and "案件办理" in page and "83%" in page
+    assert 'rel="noopener noreferrer nofollow"' in page and "看保存的网页" in page
+    rumour = city.get(f"/items/{items()[4].id}").text
+    assert "疑似不实信息(待核实)" in rumour and "谣言" not in rumour
+    assert "javascript:" not in city.get(f"/items/{items()[5].id}").text
+    assert "QJ-2026-1118-07" in city.get(f"/items/{items()[3].id}").text
+
+
+def test_sources_name_both_exceptions_and_round_public_counts(admin: httpx.Client) -> None:
+    page = admin.get("/sources").text
+    assert "证据文件夹" in page and "done/ 文件夹" in page and "日期无法读懂" in page
+    assert "60+" in page and "63" not in page and "http://bbs.example.org" not in page
+
+
+def test_frames_are_sandboxed(admin: httpx.Client) -> None:
+    for path in (f"/digests/{CITY}:2026-W46", "/inbox/1.eml"):
+        outer, inner = admin.get(path), admin.get(f"{path}/page")
+        assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in outer.text
+        assert "frame-src 'self'" in outer.headers["content-security-policy"]
+        policy = inner.headers["content-security-policy"]
+        assert "sandbox" in policy and "default-src 'none'" in policy and "script-src" not in policy and "allow-scripts" not in policy
+        assert inner.headers["x-frame-options"] == "SAMEORIGIN"
+
+
+def test_evidence_is_text_only_and_stays_in_its_folder(city: httpx.Client, house: House) -> None:
+    from dataclasses import replace
+
+    page = city.get(f"/items/{items()[0].id}/evidence").text
+    assert "&lt;script&gt;" in page and "不起诉决定" in page
+    house.index.write_items([replace(items()[1], revision=2, evidence="../secret.txt")])
+    refused = city.get(f"/items/{items()[1].id}/evidence")
+    assert refused.status_code == 404 and "不该给人看" not in refused.text
+
+
+def test_unknown_things_look_alike(city: httpx.Client) -> None:
+    for path in ("/items/nothing", "/incidents/nothing", "/digests/nothing", "/inbox/..%2Fsecret.txt", "/inbox/none.eml"):
+        assert city.get(path).status_code == 404, path
+    assert city.get("/no-such-page").status_code == 404
