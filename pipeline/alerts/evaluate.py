@@ -66,13 +66,15 @@ def evaluate(
     now: datetime,
     recent: Mapping[tuple[str, str], Fired] | None = None,
 ) -> list[Firing]:
-    """What fires at `now`: issues before items before sources, worse levels first.
+    """What fires at `now`: issues before items before sources, worse levels first, then rules in their own order.
 
     `recent`: (rule id, subject id) → last firing; the same or a lesser level waits until the rule has cooled down.
     Backfill never fires.
     """
     found: dict[str, Firing] = {}
-    for rule in rules:
+    place: dict[str, int] = {}
+    for number, rule in enumerate(rules):
+        place[rule.id] = number
         if not rule.enabled:
             continue
         for subject in subjects:
@@ -84,7 +86,7 @@ def evaluate(
                 continue
             found.setdefault(firing.id, firing)
     order = {"issue": 0, "item": 1, "source": 2}
-    return sorted(found.values(), key=lambda f: (order[f.subject.kind], f.level, f.subject.id, f.rule.id))
+    return sorted(found.values(), key=lambda f: (order[f.subject.kind], f.level, f.subject.id, place[f.rule.id]))
 
 
 def matches(rule: Rule, s: Subject) -> bool:

@@ -45,17 +45,17 @@ PRESETS: dict[str, ClockSpec] = {
     "first_statement": ClockSpec(
         "first_statement",
         "首次权威发布",
-        f"国办发〔2016〕61号:重大突发事件最迟 5 小时内发布权威信息({_GOVERNMENTS})",
+        f"国办发〔2016〕80号:特别重大、重大突发事件最迟 5 小时内发布权威信息({_GOVERNMENTS})",
         hours=5,
     ),
     "press_conference": ClockSpec(
         "press_conference",
         "新闻发布会",
-        f"国办发〔2016〕61号:重大突发事件 24 小时内举行新闻发布会({_GOVERNMENTS})",
+        f"国办发〔2016〕61号:特别重大、重大突发事件最迟 24 小时内举行新闻发布会({_GOVERNMENTS})",
         hours=24,
     ),
     "answer": ClockSpec(
-        "answer", "作出回应", f"国办发〔2016〕80号:其他政务舆情 48 小时内予以回应({_GOVERNMENTS})", hours=48
+        "answer", "作出回应", f"国办发〔2016〕61号:其他政务舆情 48 小时内予以回应({_GOVERNMENTS})", hours=48
     ),
     "procedural_reply": ClockSpec(
         "procedural_reply",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -125,19 +125,26 @@ class OnCall(Strict):
     def person(self, person_id: str) -> Person:
         return next(p for p in self.people if p.id == person_id)
 
-    def who(self, now: datetime, office_ids: Collection[str] = ()) -> Duty:
-        """Who is on duty at `now` for these offices: the first rotation that serves one of them, else the first."""
-        rotation = _serving(self.rotations, office_ids) or self.rotations[0]
+    def who(self, now: datetime, office_ids: Sequence[str] = ()) -> Duty:
+        """Who is on duty at `now` for the first of these offices: by its own rotation, else by the one for all."""
+        office_id = office_ids[0] if office_ids else ""
+        rotation = _serving(self.rotations, office_id) or self.rotations[0]
         on_call, following = rotation.on_duty(now), rotation.on_duty(now, ahead=1)
-        stand_in = _serving([o for o in self.overrides if o.start <= now < o.until], office_ids)
+        stand_in = _serving([o for o in self.overrides if o.start <= now < o.until], office_id)
         if stand_in is not None:
             on_call, following = stand_in.person, (on_call if stand_in.person != on_call else following)
         return Duty(self.person(on_call), self.person(following), self.person(rotation.leader))
 
-    def resolve(self, targets: Sequence[str], duty: Duty) -> list[Person]:
-        """People behind `on_call`, `next`, `leader` and ids, each once, in order."""
-        posts = {"on_call": duty.on_call, "next": duty.next, "leader": duty.leader}
-        return list({p.id: p for p in (posts.get(t) or self.person(t) for t in targets)}.values())
+    def people_for(self, targets: Sequence[str], now: datetime, office_ids: Sequence[str]) -> list[Person]:
+        """People behind `on_call`, `next`, `leader` and ids, of each of these offices; each person once, in order."""
+        found: dict[str, Person] = {}
+        for office_id in office_ids or ("",):
+            duty = self.who(now, (office_id,))
+            posts = {"on_call": duty.on_call, "next": duty.next, "leader": duty.leader}
+            for target in targets:
+                person = posts.get(target) or self.person(target)
+                found[person.id] = person
+        return list(found.values())
 
     def step_due(self, level: int, waited: timedelta) -> int | None:
         """Index of the last escalation step that is due for this level after `waited`, or None."""
@@ -157,9 +164,9 @@ class OnCall(Strict):
 _Serving = TypeVar("_Serving", Rotation, Override)
 
 
-def _serving(entries: Sequence[_Serving], office_ids: Collection[str]) -> _Serving | None:
-    """The first entry for one of these offices; one that names offices goes before one for all."""
-    own = next((e for e in entries if set(e.offices) & set(office_ids)), None)
+def _serving(entries: Sequence[_Serving], office_id: str) -> _Serving | None:
+    """The first entry for this office; one that names it goes before one for all."""
+    own = next((e for e in entries if office_id in e.offices), None)
     return own or next((e for e in entries if not e.offices), None)
 
 

@@ -19,6 +19,7 @@ from pipeline.response.messages import LEVEL_NAMES, ClockLine, opened, raised
 from pipeline.response.plans import Plan
 
 SYSTEM = "system"
+_TARGETS: dict[int, tuple[str, ...]] = {1: ("on_call", "leader"), 2: ("on_call",), 3: ("on_call",), 4: ("on_call",)}
 # Clocks of a message that somebody sent us run from the day we received it.
 _FROM_RECEIPT = frozenset({"procedural_reply", "result"})
 
@@ -92,7 +93,7 @@ def open_incident(
     audit.record(session, now, actor, offices, "open_incident", f"incident:{incident_id}", plan=plan.id, level=level)
     lines = [ClockLine(c.title, c.due_at) for c in clocks]
     subject, text = opened(title, level, reasons, facts, plan.name, plan.first_step, lines, post.url(incident_id))
-    people = [duty.on_call] if level > 1 else post.oncall.resolve(["on_call", "leader"], duty)
+    people = post.oncall.people_for(_TARGETS[level], now, offices)
     tell(session, post, people, (incident_id,), "incident_opened", subject, text, offices, now, incident_id)
     return incident
 
@@ -128,8 +129,7 @@ def raise_level(
     )
     lines = [ClockLine(c.title, c.due_at) for c in running]
     subject, text = raised(incident.title, before, level, reasons, lines, post.url(incident.id))
-    duty = post.oncall.who(now, incident.office_ids)
-    people = [duty.on_call] if level > 1 else post.oncall.resolve(["on_call", "leader"], duty)
+    people = post.oncall.people_for(_TARGETS[level], now, incident.office_ids)
     tell(
         session,
         post,

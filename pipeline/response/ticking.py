@@ -40,7 +40,6 @@ def tick(session: Session, now: datetime, post: Post) -> TickReport:
 
 def _drive(session: Session, incident: Incident, clock: Clock, now: datetime, post: Post, report: TickReport) -> None:
     line = ClockLine(clock.title, clock.due_at, clock.basis)
-    duty = post.oncall.who(now, incident.office_ids)
     if now > clock.due_at:
         # `ended_at` stays empty: nobody has done it yet, and the desk goes on showing how late it is.
         clock.state = "missed"
@@ -54,7 +53,8 @@ def _drive(session: Session, incident: Incident, clock: Clock, now: datetime, po
         subject, text = clock_missed(
             incident.title, line, now - clock.due_at, _todo(session, incident), post.url(incident.id)
         )
-        people = post.oncall.resolve(["on_call", "leader"] if incident.level <= 2 else ["on_call"], duty)
+        targets = ("on_call", "leader") if incident.level <= 2 else ("on_call",)
+        people = post.oncall.people_for(targets, now, incident.office_ids)
         tell(session, post, people, (clock.id,), "clock_missed", subject, text, incident.office_ids, now, incident.id)
     elif clock.kind != "acknowledge" and clock.warned_at is None and now >= warn_at(clock.starts_at, clock.due_at):
         clock.warned_at = now
@@ -68,7 +68,7 @@ def _drive(session: Session, incident: Incident, clock: Clock, now: datetime, po
         tell(
             session,
             post,
-            [duty.on_call],
+            post.oncall.people_for(("on_call",), now, incident.office_ids),
             (clock.id,),
             "clock_warning",
             subject,
@@ -102,7 +102,7 @@ def _escalate(session: Session, incident: Incident, now: datetime, post: Post, r
     if _told_since(session, incident, incident.opened_at + timedelta(minutes=last.after_minutes)):
         return
     duty = post.oncall.who(now, incident.office_ids)
-    people = post.oncall.resolve(post.oncall.targets_up_to(step, incident.level), duty)
+    people = post.oncall.people_for(post.oncall.targets_up_to(step, incident.level), now, incident.office_ids)
     waited = now - incident.opened_at
     first_step = str(plan_of(session, incident.id)["first_step"])
     subject, text = unanswered(

@@ -43,8 +43,9 @@ def summarise_backfill(
 def _summary(items: Sequence[Item], post: Post) -> tuple[str, str]:
     by_channel = Tally(CHANNEL_NAMES[i.channel] for i in items)
     days = sorted(i.occurred_at.astimezone(SHANGHAI).date() for i in items)
+    span = str(days[0]) if days[0] == days[-1] else f"{days[0]} 至 {days[-1]}"
     lines = [
-        f"这次读到 {len(items)} 件较早的材料(发布于 {days[0]} 至 {days[-1]}),已入库作为平时的对照,不触发告警、不起算时限。",
+        f"这次读到 {len(items)} 件较早的材料(发布于 {span}),已入库作为平时的对照,不触发告警、不起算时限。",
         "",
         *(f"  · {name} {count} 件" for name, count in by_channel.most_common()),
         "",
@@ -90,8 +91,7 @@ def unusual(today: int, usual: float) -> bool:
 def _say(
     session: Session, post: Post, what: str, subject: str, text: str, offices: Sequence[str], now: datetime
 ) -> int:
-    duty = post.oncall.who(now, offices)
-    people = post.oncall.resolve(["on_call", "leader"], duty)
+    people = post.oncall.people_for(("on_call", "leader"), now, offices)
     day = now.astimezone(SHANGHAI).date().isoformat()
     return tell(
         session, post, people, (what, day, notification_id(*offices)), "self_alert", subject, text, offices, now
