@@ -22,8 +22,8 @@ from pipeline.settings.yaml_files import Strict, load_model
 SubjectKind = Literal["issue", "item", "source"]
 
 # What people may try to write, and why it is refused.
-_PERSON = "规则不能针对某个人或某句话:听见只关注事情,不关注人(章程第 6 条)"
-_SENTIMENT = "批评不是风险:情感倾向不能作为规则条件(章程第 6 条)"
+_PERSON = "规则不能针对某个人或某句话：听见只关注事情，不关注人（章程第 6 条）"
+_SENTIMENT = "批评不是风险：情感倾向不能作为规则条件（章程第 6 条）"
 _REFUSED: dict[str, str] = {
     **dict.fromkeys(
         ("person", "persons", "name_contains", "author", "authors", "user", "account", "title_contains", "text_contains",
@@ -130,5 +130,5 @@ def load_rules(path: Path, plan_ids: Collection[str] | None = None) -> tuple[Rul
 def _within(value: list[str], known: Collection[str], what: str) -> list[str]:
     for entry in value:
         if entry not in known:
-            raise ValueError(f"没有“{entry}”这个{what};可用:{'、'.join(known)}")
+            raise ValueError(f"没有“{entry}”这个{what}；可用：{'、'.join(known)}")
     return value

@@ -47,7 +47,7 @@ def _issue(row: IssueRow, since: datetime, k: int) -> Subject:
         items=row.items,
         # Old when this window began: it was crawled late, nobody spoke of it lately.
         backfill=since - row.last_at > BACKFILL_AFTER,
-        reasons=tuple(f"{r['name']}:{r['text']}" if r.get("name") else str(r["text"]) for r in row.reasons),
+        reasons=tuple(f"{r['name']}：{r['text']}" if r.get("name") else str(r["text"]) for r in row.reasons),
         facts={"lines": _issue_facts(row, k)},
     )
 
@@ -60,14 +60,14 @@ def _issue_facts(row: IssueRow, k: int) -> list[str]:
         if n
     ]
     if whole:
-        facts.append(",".join(whole))
+        facts.append("，".join(whole))
     if row.voices:
-        facts.append(f"公众讨论:至少 {row.voices} 人说到(按 {k} 的倍数向下取整)")
+        facts.append(f"公众讨论：至少 {row.voices} 人说到（按 {k} 的倍数向下取整）")
     if row.outlets:
-        facts.append("媒体:" + "、".join(row.outlets[:5]))
+        facts.append("媒体：" + "、".join(row.outlets[:5]))
     if row.keywords:
-        facts.append("关键词:" + "、".join(row.keywords[:8]))
-    facts.extend(f"多人说到:“{phrase}”" for phrase in row.phrases[:3])
+        facts.append("关键词：" + "、".join(row.keywords[:8]))
+    facts.extend(f"多人说到：“{phrase}”" for phrase in row.phrases[:3])
     return facts
 
 
@@ -83,15 +83,15 @@ def item_subjects(items: Iterable[Item], issues: Mapping[tuple[str, str], str]) 
 def _item(item: Item, issue_id: str) -> Subject:
     # Near-copies share an incident, but each message that somebody sent us wants its own answer.
     story = "" if item.channel == "submission" else item.story_id
-    reasons = [f"{CHANNEL_NAMES[item.channel]},话题:{_topic_names(item.topics) or '未归类'}"]
+    reasons = [f"{CHANNEL_NAMES[item.channel]}，话题：{_topic_names(item.topics) or '未归类'}"]
     if item.needs_answer:
         reasons.append("需要答复")
     if item.sensitive:
         reasons.append("触及受保护的利益")
-    facts = [f"来自:{item.outlet or item.site_group}"]
+    facts = [f"来自：{item.outlet or item.site_group}"]
     if item.source_ref:
-        facts.append(f"受理编号:{item.source_ref}")
-    facts.append(f"时间:{(item.received_at or item.occurred_at).astimezone(SHANGHAI):%Y-%m-%d %H:%M}")
+        facts.append(f"受理编号：{item.source_ref}")
+    facts.append(f"时间：{(item.received_at or item.occurred_at).astimezone(SHANGHAI):%Y-%m-%d %H:%M}")
     return Subject(
         kind="item",
         id=item.id,
@@ -152,13 +152,13 @@ def source_subjects(
             reasons.append(STATUS_NAMES[state.last_status] + (f":{state.message}" if state.message else ""))
         if overdue is not None:
             hours = int((overdue + timedelta(hours=source.fresh_within_hours)).total_seconds() // 3600)
-            reasons.append(f"已有 {hours} 小时没有新内容(约定 {source.fresh_within_hours} 小时内)")
+            reasons.append(f"已有 {hours} 小时没有新内容（约定 {source.fresh_within_hours} 小时内）")
         subjects.append(
             Subject(
                 kind="source",
                 id=source.id,
                 office_ids=offices,
-                title=f"信源异常:{source.name}",
+                title=f"信源异常：{source.name}",
                 at=now,
                 group=group_of("source", source.id, offices),
                 status=state.last_status,

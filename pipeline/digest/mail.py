@@ -55,13 +55,13 @@ def text_mail(facts: dict[str, Any], desk_url: str) -> str:
         lines += ["", "本周议题"]
         for issue in facts["issues"]:
             lines.append(f"[{_LEVELS[issue['level']][0]}] {issue['title']}({_size(issue)})")
-            lines.append(f"    {';'.join(issue['reasons'])}")
+            lines.append(f"    {'；'.join(issue['reasons'])}")
             lines.append(f"    {desk_url}/issues/{issue['id']}")
     if facts["incidents"]["rows"]:
         lines += ["", "在办处置"]
         for row in facts["incidents"]["rows"]:
-            lines.append(f"[{_LEVELS[row['level']][0]}] {row['title']}:{_state(row)};{_clock(row)}")
-    lines += ["", f"值班台:{desk_url}/", _explain(facts)]
+            lines.append(f"[{_LEVELS[row['level']][0]}] {row['title']}：{_state(row)}；{_clock(row)}")
+    lines += ["", f"值班台：{desk_url}/", _explain(facts)]
     return "\n".join(lines) + "\n"
 
 
@@ -93,8 +93,8 @@ def _issues(facts: dict[str, Any], desk_url: str) -> str:
         rows += (
             f'<tr><td style="{_CELL}white-space:nowrap;width:56px">{_badge(issue["level"])}</td>'
             f'<td style="{_CELL}"><a href="{_e(link)}" style="color:{_INK};font-weight:600">{_e(issue["title"])}</a>'
-            f'<br><span style="color:{_QUIET};font-size:13px">{_e(_size(issue))}{_e(";" + answered if answered else "")}</span>'
-            f'<br><span style="font-size:14px">{_e(";".join(issue["reasons"]))}</span></td></tr>'
+            f'<br><span style="color:{_QUIET};font-size:13px">{_e(_size(issue))}{_e("；" + answered if answered else "")}</span>'
+            f'<br><span style="font-size:14px">{_e("；".join(issue["reasons"]))}</span></td></tr>'
         )
     return _section("本周议题", _table(rows)) if rows else ""
 
@@ -112,9 +112,9 @@ def _volume(facts: dict[str, Any]) -> str:
     )
     lines = [_bars(facts)]
     if facts["topics"]:
-        lines.append("主要话题:" + "、".join(f"{_e(name)} {int(n)}" for name, n in facts["topics"]) + "。")
+        lines.append("主要话题：" + "、".join(f"{_e(name)} {int(n)}" for name, n in facts["topics"]) + "。")
     if facts["outlets"]:
-        lines.append("报道较多的媒体:" + "、".join(f"{_e(name)} {int(n)} 篇" for name, n in facts["outlets"]) + "。")
+        lines.append("报道较多的媒体：" + "、".join(f"{_e(name)} {int(n)} 篇" for name, n in facts["outlets"]) + "。")
     return _section(
         "声音", _table(head + rows) + "".join(f'<p style="margin:10px 0 0;font-size:14px">{x}</p>' for x in lines if x)
     )
@@ -145,12 +145,14 @@ def _incidents(facts: dict[str, Any], desk_url: str) -> str:
     rows = "".join(
         f'<tr><td style="{_CELL}white-space:nowrap;width:56px">{_badge(r["level"])}</td>'
         f'<td style="{_CELL}"><a href="{_e(desk_url)}/incidents/{_e(r["id"])}" style="color:{_INK}">{_e(r["title"])}</a>'
-        f'<br><span style="font-size:13px;color:{"#b3261e" if r["late"] else _QUIET}">{_e(_state(r))};{_e(_clock(r))}</span></td></tr>'
+        f'<br><span style="font-size:13px;color:{"#b3261e" if r["late"] else _QUIET}">{_e(_state(r))}；{_e(_clock(r))}</span></td></tr>'
         for r in facts["incidents"]["rows"]
     )
     more = facts["incidents"]["open"] - len(facts["incidents"]["rows"])
     tail = (
-        f'<p style="margin:8px 0 0;font-size:13px;color:{_QUIET}">另有 {more} 件在办,见值班台。</p>' if more > 0 else ""
+        f'<p style="margin:8px 0 0;font-size:13px;color:{_QUIET}">另有 {more} 件在办，见值班台。</p>'
+        if more > 0
+        else ""
     )
     return _section("在办处置", _table(rows) + tail) if rows else ""
 
@@ -176,14 +178,14 @@ def _blind_spots(facts: dict[str, Any]) -> str:
 def _foot(facts: dict[str, Any], desk_url: str) -> str:
     return (
         f'<p style="margin:24px 0 0;padding-top:12px;border-top:1px solid {_LINE};color:{_QUIET};font-size:12px;line-height:1.6">'
-        f'{_e(_explain(facts))}<br>值班台:<a href="{_e(desk_url)}/" style="color:{_QUIET}">{_e(desk_url)}</a></p>'
+        f'{_e(_explain(facts))}<br>值班台：<a href="{_e(desk_url)}/" style="color:{_QUIET}">{_e(desk_url)}</a></p>'
     )
 
 
 def _explain(facts: dict[str, Any]) -> str:
     return (
-        f"公众发言只合起来统计:至少 {facts['k']} 个不同的人说到才计入,人数按 {facts['k']} 的倍数向下取整;"
-        "等级看对人的损害、影响面和等待时间,不看态度。"
+        f"公众发言只合起来统计：至少 {facts['k']} 个不同的人说到才计入，人数按 {facts['k']} 的倍数向下取整；"
+        "等级看对人的损害、影响面和等待时间，不看态度。"
     )
 
 
@@ -212,19 +214,19 @@ def _size(issue: dict[str, Any]) -> str:
         parts.append(f"其中报道 {issue['media']} 篇")
     if issue["voices"]:
         parts.append(f"公众至少 {issue['voices']} 人")
-    return ",".join(parts)
+    return "，".join(parts)
 
 
 def _state(row: dict[str, Any]) -> str:
     opened = datetime.fromisoformat(row["opened_at"]).astimezone(SHANGHAI)
-    return f"{_STATES.get(row['state'], row['state'])},{opened.month}月{opened.day}日开始"
+    return f"{_STATES.get(row['state'], row['state'])}，{opened.month}月{opened.day}日开始"
 
 
 def _clock(row: dict[str, Any]) -> str:
     if not row["clock"]:
         return "没有未到的时限"
     due = datetime.fromisoformat(row["due_at"]).astimezone(SHANGHAI)
-    return f"“{row['clock']}”{'已超时,应在' if row['late'] else '应在'} {due.month}月{due.day}日 {due:%H:%M} 前"
+    return f"“{row['clock']}”{'已超时，应在' if row['late'] else '应在'} {due.month}月{due.day}日 {due:%H:%M} 前"
 
 
 def _e(text: object) -> str:

@@ -18,7 +18,7 @@ def period(facts: dict[str, Any]) -> str:
 
 
 def title(facts: dict[str, Any]) -> str:
-    return f"{facts['office']}舆情周报({period(facts)})"
+    return f"{facts['office']}舆情周报（{period(facts)}）"
 
 
 def headline(facts: dict[str, Any]) -> str:
@@ -27,9 +27,9 @@ def headline(facts: dict[str, Any]) -> str:
     if not sum(facts["levels"].values()):
         return "本周没有形成议题。"
     if not worst:
-        return f"本周没有红色、橙色议题;黄色 {facts['levels']['3']} 个,蓝色 {facts['levels']['4']} 个。"
+        return f"本周没有红色、橙色议题；黄色 {facts['levels']['3']} 个，蓝色 {facts['levels']['4']} 个。"
     counts = "、".join(f"{LEVEL_WORDS[n]} {facts['levels'][n]} 个" for n in ("1", "2", "3", "4") if facts["levels"][n])
-    return f"本周有议题{counts};最需要关注的是“{facts['issues'][0]['title']}”。"
+    return f"本周有议题{counts}；最需要关注的是“{facts['issues'][0]['title']}”。"
 
 
 def points(facts: dict[str, Any]) -> list[str]:
@@ -45,7 +45,7 @@ def _volume(facts: dict[str, Any]) -> str:
         unit = "人次" if row["channel"] == "public" else "件"
         least = "至少 " if row["channel"] == "public" and row["now"] else ""
         parts.append(f"{row['name']} {least}{row['now']} {unit}({change(row['now'], row['before'])})")
-    return "涉及本院的声音:" + ",".join(parts) + "。"
+    return "涉及本院的声音：" + "，".join(parts) + "。"
 
 
 def change(now: int, before: int) -> str:
@@ -60,9 +60,9 @@ def change(now: int, before: int) -> str:
 def _incidents(facts: dict[str, Any]) -> str:
     i = facts["incidents"]
     if not i["opened"]:
-        return f"本周没有新的处置;目前在办 {i['open']} 件。"
+        return f"本周没有新的处置；目前在办 {i['open']} 件。"
     levels = "、".join(f"{LEVEL_WORDS[n]} {i['by_level'][n]} 件" for n in ("1", "2", "3", "4") if i["by_level"][n])
-    text = f"新开处置 {i['opened']} 件({levels}),签收 {i['acknowledged']} 件,已回应 {i['answered']} 件,结束 {i['closed']} 件,在办 {i['open']} 件"
+    text = f"新开处置 {i['opened']} 件（{levels}），签收 {i['acknowledged']} 件，已回应 {i['answered']} 件，结束 {i['closed']} 件，在办 {i['open']} 件"
     return text + (f";签收用时中位数 {i['median_minutes']} 分钟。" if i["median_minutes"] is not None else "。")
 
 
@@ -70,7 +70,7 @@ def _clocks(facts: dict[str, Any]) -> str:
     c = facts["clocks"]
     if not c["met"] + c["missed"]:
         return ""
-    text = f"到期时限 {c['met'] + c['missed']} 个,按时 {c['met']} 个,超时 {c['missed']} 个"
+    text = f"到期时限 {c['met'] + c['missed']} 个，按时 {c['met']} 个，超时 {c['missed']} 个"
     if c["missed_by"]:
         text += ":" + "、".join(f"{name} {n} 个" for name, n in c["missed_by"].items())
     return text + "。"
@@ -81,22 +81,20 @@ def _unanswered(facts: dict[str, Any]) -> str:
     if not rows:
         return "黄色以上、需要回应的议题都已回应。" if facts["issues"] else ""
     longest = max(rows, key=lambda r: r["hours"])
-    return (
-        f"黄色以上、需要回应而尚未回应的议题 {len(rows)} 个,最久的已 {waited(longest['hours'])}:“{longest['title']}”。"
-    )
+    return f"黄色以上、需要回应而尚未回应的议题 {len(rows)} 个，最久的已 {waited(longest['hours'])}：“{longest['title']}”。"
 
 
 def _sources(facts: dict[str, Any]) -> str:
     rows = facts["sources"]
     if not rows:
         return ""
-    return f"{len(rows)} 个信源没有按约定更新,这部分声音可能没有听到:{'、'.join(r['name'] for r in rows[:5])}。"
+    return f"{len(rows)} 个信源没有按约定更新，这部分声音可能没有听到：{'、'.join(r['name'] for r in rows[:5])}。"
 
 
 def _expired(facts: dict[str, Any]) -> str:
     if not facts["expired"]:
         return ""
-    return f"至少 {facts['expired']} 条公众发言在 72 小时内不足 {facts['k']} 人说到同一件事,未被听见,已按章程销毁。"
+    return f"至少 {facts['expired']} 条公众发言在 72 小时内不足 {facts['k']} 人说到同一件事，未被听见，已按章程销毁。"
 
 
 def waited(hours: int) -> str:
@@ -112,4 +110,4 @@ def source_words(row: dict[str, Any]) -> str:
     words = [STATUS_WORDS[row["status"]]] if row["status"] in STATUS_WORDS else []
     if row["late"]:
         words.append("超过约定时间没有新内容")
-    return ",".join(words)
+    return "，".join(words)

@@ -90,7 +90,7 @@ def _free_abandoned(s: Session, now: datetime) -> None:
         if row.lease_until is None or row.lease_until <= now or claimer_is_gone(row.claim):
             row.state, row.claim, row.lease_until, row.due_at = "pending", "", None, min(row.due_at, now)
             row.ambiguous += 1
-            row.last_error = "上次发送中断,结果未知"
+            row.last_error = "上次发送中断，结果未知"
             counters.add(s, "dispatch.ambiguous", 1, now)
 
 
@@ -157,7 +157,7 @@ def wait(attempts: int) -> timedelta:
 
 def _again(row: Notification, now: datetime, after: timedelta | None, reason: str) -> None:
     if now - row.created_at > GIVE_UP_AFTER:
-        row.state, row.last_error = "failed", f"{reason}(重试 {GIVE_UP_AFTER.days} 天后放弃)"
+        row.state, row.last_error = "failed", f"{reason}（重试 {GIVE_UP_AFTER.days} 天后放弃）"
         return
     row.state, row.due_at, row.last_error = "pending", now + max(after or timedelta(0), wait(row.attempts)), reason
 

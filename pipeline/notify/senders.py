@@ -43,7 +43,7 @@ class FolderSender:
                 os.fsync(f.fileno())
             scratch.rename(path)
         except OSError as error:
-            return RetryAfter(f"写不进通知目录({error.strerror})", channel_down=True)
+            return RetryAfter(f"写不进通知目录（{error.strerror}）", channel_down=True)
         return Sent()
 
 
@@ -69,9 +69,9 @@ class SmtpSender:
         try:
             server = self._connect()
         except smtplib.SMTPResponseException as error:
-            return RetryAfter(f"邮件服务器拒绝登录或连接({error.smtp_code})", channel_down=True)
+            return RetryAfter(f"邮件服务器拒绝登录或连接（{error.smtp_code}）", channel_down=True)
         except (OSError, smtplib.SMTPException, ssl.SSLError) as error:
-            return RetryAfter(f"连不上邮件服务器({type(error).__name__})", channel_down=True)
+            return RetryAfter(f"连不上邮件服务器（{type(error).__name__}）", channel_down=True)
         try:
             return self._deliver(server, origin, recipient, data)
         finally:
@@ -100,7 +100,7 @@ class SmtpSender:
         try:
             code, _ = server.mail(origin)
             if code != 250:
-                return RetryAfter(f"邮件服务器不接受发件人({code})", channel_down=True)
+                return RetryAfter(f"邮件服务器不接受发件人（{code}）", channel_down=True)
             code, _ = server.rcpt(recipient)
             if code not in (250, 251):
                 return _refused(code, "收件人")
@@ -108,13 +108,13 @@ class SmtpSender:
             if code != 354:
                 return _refused(code, "邮件")
         except (OSError, smtplib.SMTPException) as error:
-            return RetryAfter(f"与邮件服务器的连接中断({type(error).__name__})", channel_down=True)
+            return RetryAfter(f"与邮件服务器的连接中断（{type(error).__name__}）", channel_down=True)
         # From here on the server may have the mail, whatever happens to the connection.
         try:
             server.send(re.sub(rb"(?m)^\.", b"..", data) + b".\r\n")
             code, _ = server.getreply()
         except (OSError, smtplib.SMTPException) as error:
-            return Ambiguous(f"正文发出后连接中断,结果未知({type(error).__name__})")
+            return Ambiguous(f"正文发出后连接中断，结果未知（{type(error).__name__}）")
         if code != 250:
             return _refused(code, "邮件")
         with contextlib.suppress(OSError, smtplib.SMTPException):

@@ -56,7 +56,7 @@ class Workdays:
         """Chinese sentences for the start: years ahead (of `day` and of three months later) that are not known."""
         years = sorted({day.year, (day + timedelta(days=92)).year})
         return [
-            f"工作日历里还没有 {y} 年的放假安排,这一年按每天都上班计算;放假通知公布后请更新。"
+            f"工作日历里还没有 {y} 年的放假安排，这一年按每天都上班计算；放假通知公布后请更新。"
             for y in years
             if not _known(y)
         ]

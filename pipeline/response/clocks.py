@@ -19,7 +19,7 @@ ClockKind = Literal[
 PresetName = Literal["first_statement", "press_conference", "answer", "procedural_reply", "result"]
 
 _WARN_LEAST, _WARN_MOST = timedelta(minutes=10), timedelta(hours=24)
-_GOVERNMENTS = "原文对政府机关适用,此处作为默认时限"
+_GOVERNMENTS = "原文对政府机关适用，此处作为默认时限"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +45,29 @@ PRESETS: dict[str, ClockSpec] = {
     "first_statement": ClockSpec(
         "first_statement",
         "首次权威发布",
-        f"国办发〔2016〕80号:特别重大、重大突发事件最迟 5 小时内发布权威信息({_GOVERNMENTS})",
+        f"国办发〔2016〕80号：特别重大、重大突发事件最迟 5 小时内发布权威信息（{_GOVERNMENTS}）",
         hours=5,
     ),
     "press_conference": ClockSpec(
         "press_conference",
         "新闻发布会",
-        f"国办发〔2016〕61号:特别重大、重大突发事件最迟 24 小时内举行新闻发布会({_GOVERNMENTS})",
+        f"国办发〔2016〕61号：特别重大、重大突发事件最迟 24 小时内举行新闻发布会（{_GOVERNMENTS}）",
         hours=24,
     ),
     "answer": ClockSpec(
-        "answer", "作出回应", f"国办发〔2016〕61号:其他政务舆情 48 小时内予以回应({_GOVERNMENTS})", hours=48
+        "answer", "作出回应", f"国办发〔2016〕61号：其他政务舆情 48 小时内予以回应（{_GOVERNMENTS}）", hours=48
     ),
     "procedural_reply": ClockSpec(
         "procedural_reply",
         "程序性回复",
-        "最高人民检察院“群众信访件件有回复”:收到群众信访 7 日内程序回复",
+        "最高人民检察院“群众信访件件有回复”：收到群众信访 7 日内程序回复",
         days=7,
         roll=True,
     ),
     "result": ClockSpec(
         "result",
         "办理过程或结果答复",
-        "最高人民检察院“群众信访件件有回复”:3 个月内答复办理过程或结果;其后每月答复一次进展",
+        "最高人民检察院“群众信访件件有回复”：3 个月内答复办理过程或结果；其后每月答复一次进展",
         months=3,
         roll=True,
         then_monthly=True,
@@ -76,7 +76,7 @@ PRESETS: dict[str, ClockSpec] = {
 PROGRESS = ClockSpec(
     "progress",
     "每月答复进展",
-    "最高人民检察院“群众信访件件有回复”:3 个月未办结的,其后每月答复进展",
+    "最高人民检察院“群众信访件件有回复”：3 个月未办结的，其后每月答复进展",
     months=1,
     roll=True,
     then_monthly=True,
@@ -105,7 +105,7 @@ class PlanClock(Strict):
         """The preset with what the plan changed."""
         base = PRESETS[self.preset]
         own = any(v is not None for v in (self.hours, self.days, self.workdays, self.months))
-        basis = self.basis or (f"本院设定(默认依据:{base.basis})" if own else base.basis)
+        basis = self.basis or (f"本院设定（默认依据：{base.basis}）" if own else base.basis)
         length = self if own else base
         return ClockSpec(
             base.kind,
@@ -125,7 +125,10 @@ def acknowledge_clock(level: int) -> ClockSpec:
     minutes = ACKNOWLEDGE_MINUTES[level]
     words = "30 分钟" if minutes == 30 else f"{minutes // 60} 小时"
     return ClockSpec(
-        "acknowledge", "值班签收", f"值班规则:{'红、橙' if level <= 2 else '黄、蓝'}色{words}内签收", hours=minutes / 60
+        "acknowledge",
+        "值班签收",
+        f"值班规则：{'红、橙' if level <= 2 else '黄、蓝'}色{words}内签收",
+        hours=minutes / 60,
     )
 
 

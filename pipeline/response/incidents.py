@@ -60,7 +60,7 @@ def complete_task(session: Session, task_id: str, actor: str, now: datetime, ver
         now,
         actor,
         "complete_task",
-        f"完成“{task.title}”({TASK_NAMES[task.kind]})",
+        f"完成“{task.title}”（{TASK_NAMES[task.kind]}）",
         note,
         task=task.id,
     )
@@ -87,7 +87,7 @@ def meet_clock(session: Session, clock_id: str, actor: str, now: datetime, versi
     """What a clock asked for has happened outside the plan (a press conference was held)."""
     clock = session.get(Clock, clock_id)
     if clock is None or clock.ended_at is not None:
-        raise Conflict("这个时限已经结束,请刷新页面")
+        raise Conflict("这个时限已经结束，请刷新页面")
     incident = _load(session, clock.incident_id, actor, version)
     incident.version += 1
     _stop(session, incident, clock, actor, now)
@@ -124,7 +124,7 @@ def close(session: Session, incident_id: str, actor: str, now: datetime, version
     incident = _load(session, incident_id, actor, version)
     left = session.scalars(select(Task).where(Task.incident_id == incident_id, Task.state == "open")).all()
     if (left or incident.answered_at is None) and not note.strip():
-        raise Refused(f"还有 {len(left)} 项任务没做完,或还没有回应:请写明为什么结束")
+        raise Refused(f"还有 {len(left)} 项任务没做完，或还没有回应：请写明为什么结束")
     if incident.state == "open":
         _take(session, incident, actor, now)
     for clock in running_clocks(session, incident.id):
@@ -147,12 +147,12 @@ def add_note(session: Session, incident_id: str, actor: str, now: datetime, vers
 
 def _load(session: Session, incident_id: str, actor: str, version: int) -> Incident:
     if not actor or actor == SYSTEM:
-        raise Refused("处置动作必须由具名的工作人员做出(章程第 7 条)")
+        raise Refused("处置动作必须由具名的工作人员做出（章程第 7 条）")
     incident = session.scalar(select(Incident).where(Incident.id == incident_id).with_for_update())
     if incident is None:
         raise Refused("没有这件处置")
     if incident.version != version:
-        raise Conflict("别人刚刚改动过这件处置,请刷新后再操作")
+        raise Conflict("别人刚刚改动过这件处置，请刷新后再操作")
     if incident.state == "closed":
         raise Refused("这件处置已经结束")
     return incident
@@ -163,7 +163,7 @@ def _open_task(session: Session, task_id: str) -> Task:
     if task is None:
         raise Refused("没有这项任务")
     if task.state != "open":
-        raise Conflict("这项任务已经有人处理过,请刷新页面")
+        raise Conflict("这项任务已经有人处理过，请刷新页面")
     return task
 
 
@@ -174,7 +174,7 @@ def _must_be_approved(session: Session, task: Task) -> None:
         )
     ).all()
     if not any(a.state == "done" and a.done_by not in ("", SYSTEM) for a in approvals):
-        raise Refused("对外发布前须先由人完成“审批”任务(章程第 7 条)")
+        raise Refused("对外发布前须先由人完成“审批”任务（章程第 7 条）")
 
 
 def _take(session: Session, incident: Incident, actor: str, now: datetime) -> None:

@@ -75,7 +75,7 @@ class EscalationStep(Strict):
     @classmethod
     def _levels(cls, value: list[int]) -> list[int]:
         if not set(value) <= {1, 2, 3, 4}:
-            raise ValueError("等级只有 1(红)、2(橙)、3(黄)、4(蓝)")
+            raise ValueError("等级只有 1（红）、2（橙）、3（黄）、4（蓝）")
         return value
 
 

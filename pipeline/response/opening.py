@@ -88,7 +88,7 @@ def open_incident(
         now,
         actor,
         "opened",
-        f"开始处置:{LEVEL_NAMES[level]},预案“{plan.name}”。" + ";".join(reasons),
+        f"开始处置：{LEVEL_NAMES[level]}，预案“{plan.name}”。" + "；".join(reasons),
     )
     audit.record(session, now, actor, offices, "open_incident", f"incident:{incident_id}", plan=plan.id, level=level)
     lines = [ClockLine(c.title, c.due_at) for c in clocks]
@@ -122,7 +122,7 @@ def raise_level(
         now,
         actor,
         "level_raised",
-        f"由 {LEVEL_NAMES[before]} 升为 {LEVEL_NAMES[level]}。" + ";".join(reasons),
+        f"由 {LEVEL_NAMES[before]} 升为 {LEVEL_NAMES[level]}。" + "；".join(reasons),
     )
     audit.record(
         session, now, actor, incident.office_ids, "raise_level", f"incident:{incident.id}", before=before, level=level

@@ -64,7 +64,7 @@ class PlanTask(Strict):
     @classmethod
     def _closed_list(cls, value: object) -> object:
         if value not in {k.value for k in TaskKind}:
-            raise ValueError(f"没有“{value}”这种任务;章程第 7 条只允许:{'、'.join(k.value for k in TaskKind)}")
+            raise ValueError(f"没有“{value}”这种任务；章程第 7 条只允许：{'、'.join(k.value for k in TaskKind)}")
         return value
 
 
@@ -81,7 +81,7 @@ class PlanMatch(Strict):
     def _known(cls, value: list[str], _info: ValidationInfo) -> list[str]:
         for topic in value:
             if topic not in TOPICS:
-                raise ValueError(f"没有“{topic}”这个话题;可用:{'、'.join(TOPICS)}")
+                raise ValueError(f"没有“{topic}”这个话题；可用：{'、'.join(TOPICS)}")
         return value
 
     def fits(self, subject: str, topics: Iterable[str], level: int) -> bool:
@@ -110,7 +110,7 @@ class Plan(Strict):
             approved = approved or task.kind is TaskKind.APPROVE_STATEMENT
             if task.kind.value in PUBLISHING and not approved:
                 raise ValueError(
-                    f"第 {number} 个任务要对外发布,前面却没有 approve_statement:发布须先由人审批(章程第 7 条)"
+                    f"第 {number} 个任务要对外发布，前面却没有 approve_statement：发布须先由人审批（章程第 7 条）"
                 )
         kinds = [c.preset for c in self.clocks]
         if len(set(kinds)) != len(kinds):
@@ -119,7 +119,7 @@ class Plan(Strict):
         for task in self.tasks:
             for kind in task.meets:
                 if kind not in known:
-                    raise ValueError(f"任务“{task.title}”的 meets 写了 {kind},但 clocks 里没有它")
+                    raise ValueError(f"任务“{task.title}”的 meets 写了 {kind}，但 clocks 里没有它")
         return self
 
     @property
@@ -136,7 +136,7 @@ def load_plans(folder: Path) -> dict[str, Plan]:
             raise ConfigurationError(f"预案 id {plan.id} 已经用过", file=path, field="id")
         plans[plan.id] = plan
     if not plans:
-        raise ConfigurationError("这里没有预案(*.yaml)", file=folder)
+        raise ConfigurationError("这里没有预案（*.yaml）", file=folder)
     return plans
 
 

@@ -111,7 +111,7 @@ def _escalate(session: Session, incident: Incident, now: datetime, post: Post, r
     key = (incident.id, str(incident.level), str(last.after_minutes))
     tell(session, post, people, key, "escalation", subject, text, incident.office_ids, now, incident.id)
     names = "、".join(p.name for p in people)
-    write_line(session, incident, now, SYSTEM, "escalation", f"{span(waited)}无人签收,已通知 {names}")
+    write_line(session, incident, now, SYSTEM, "escalation", f"{span(waited)}无人签收，已通知 {names}")
     incident.version += 1
     report.escalated += 1
 

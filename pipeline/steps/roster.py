@@ -22,11 +22,10 @@ def load_post(home: Home) -> Post:
 
 def _check_offices(home: Home, oncall: OnCall) -> None:
     known = {o.id for o in home.offices}
-    for name, entries in (("rotations", oncall.rotations), ("overrides", oncall.overrides)):
-        for number, entry in enumerate(entries):
-            for office_id in entry.offices:
-                if office_id not in known:
-                    place = home.config / "oncall.yaml"
-                    raise ConfigurationError(
-                        f"office.yaml 里没有 {office_id}", file=place, field=f"{name}.{number}.offices"
-                    )
+    named = [(f"rotations.{n}", r.offices) for n, r in enumerate(oncall.rotations)]
+    named += [(f"overrides.{n}", o.offices) for n, o in enumerate(oncall.overrides)]
+    for place, office_ids in named:
+        for office_id in office_ids:
+            if office_id not in known:
+                file = home.config / "oncall.yaml"
+                raise ConfigurationError(f"office.yaml 里没有 {office_id}", file=file, field=f"{place}.offices")

@@ -45,11 +45,11 @@ def _summary(items: Sequence[Item], post: Post) -> tuple[str, str]:
     days = sorted(i.occurred_at.astimezone(SHANGHAI).date() for i in items)
     span = str(days[0]) if days[0] == days[-1] else f"{days[0]} 至 {days[-1]}"
     lines = [
-        f"这次读到 {len(items)} 件较早的材料(发布于 {span}),已入库作为平时的对照,不触发告警、不起算时限。",
+        f"这次读到 {len(items)} 件较早的材料（发布于 {span}），已入库作为平时的对照，不触发告警、不起算时限。",
         "",
         *(f"  · {name} {count} 件" for name, count in by_channel.most_common()),
         "",
-        f"检索:{post.desk_url}/search",
+        f"检索：{post.desk_url}/search",
     ]
     return f"补录 {len(items)} 件较早的材料", "\n".join(lines) + "\n"
 
@@ -71,14 +71,14 @@ def self_alerts(session: Session, offices: Sequence[str], post: Post, now: datet
     if unusual(expired, usual):
         expired = rounded_down(expired, k)  # a public count, like every other (charter 2)
         text = (
-            f"今天至少有 {expired} 条公众讨论在 72 小时内没有凑够人数,已按章程销毁(是此前一周日均的 {UNUSUAL_TIMES:.0f} 倍以上)。\n\n"
-            "可能是议题过于分散,也可能是抓取或聚类出了问题。请看“信源”页各来源的状态。\n\n"
-            f"信源:{post.desk_url}/sources\n"
+            f"今天至少有 {expired} 条公众讨论在 72 小时内没有凑够人数，已按章程销毁（是此前一周日均的 {UNUSUAL_TIMES:.0f} 倍以上）。\n\n"
+            "可能是议题过于分散，也可能是抓取或聚类出了问题。请看“信源”页各来源的状态。\n\n"
+            f"信源：{post.desk_url}/sources\n"
         )
         new += _say(session, post, "expired", "未被听见的公众讨论异常多", text, offices, now)
     failed = session.get(Counter, ("dispatch.failed", today.isoformat()))
     if failed is not None and failed.value:
-        text = f"今天有 {failed.value} 条通知被邮件服务器拒收,没有送达。请核对 oncall.yaml 里的邮箱。\n\n值班台:{post.desk_url}/\n"
+        text = f"今天有 {failed.value} 条通知被邮件服务器拒收，没有送达。请核对 oncall.yaml 里的邮箱。\n\n值班台：{post.desk_url}/\n"
         new += _say(session, post, "failed", "有通知没有送达", text, offices, now)
     return new
 

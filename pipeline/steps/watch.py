@@ -183,7 +183,7 @@ def _join(
         report.raised += 1
         return
     report.joined += 1
-    words = f"又有一条告警并入:{firing.subject.title}({firing.reasons[0]})"
+    words = f"又有一条告警并入：{firing.subject.title}({firing.reasons[0]})"
     session.add(TimelineEntry(incident_id=incident.id, at=now, actor=SYSTEM, kind="alert", text=words))
     incident.version += 1
 
