@@ -54,7 +54,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
             if sum(1 for w in words if w) > 1:  # above it stands perhaps a merged title
                 header = words
             continue
-        yield number, dict(zip(header, cells, strict=False))
+        yield number, dict(zip(header, [*cells, *([None] * len(header))], strict=False))  # short rows end in empty cells
     if not header:
         raise QuarantineError("no_header")
 

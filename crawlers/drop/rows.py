@@ -44,7 +44,7 @@ def received_at(cell: Cell, now: datetime) -> tuple[datetime, Precision]:
         at = (_EXCEL_EPOCH + timedelta(days=float(cell))).astimezone(UTC).replace(microsecond=0)
         precision = "day" if float(cell).is_integer() else "minute"
     else:
-        date = parse_date(_words(cell), now)
+        date = parse_date(_words(cell), now, relative=False)
         if date is None:
             raise QuarantineError("bad_date")
         # 25:61 beside a good day is no good date

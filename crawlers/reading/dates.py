@@ -13,7 +13,7 @@ from pipeline.records import SHANGHAI, Precision
 EARLIEST = 1990
 _FULL_WIDTH = str.maketrans("0123456789:-/.\u3000\xa0\t\r\n〇○零一二三四五六七八九", "0123456789:-/.     000123456789")
 _TIME = (
-    r"(?P<time>[\sT,,|]{0,4}(?:\(?(?:星期|周)[^\s\d]\)?)?[\sT]{0,3}(?P<half>上午|下午|晚上|凌晨|中午)?\s?"
+    r"(?P<time>[\sT,,|]{0,4}(?:[(（]?(?:星期|周)[^\s][)）]?)?[\sT]{0,3}(?P<half>上午|下午|晚上|凌晨|中午)?\s?"
     r"(?P<h>[01]?\d|2[0-4])\s?[::时点]\s?(?P<mi>[0-5]\d)\s?(?:[::分]\s?(?P<s>[0-5]\d)(?:\.\d{1,9})?)?"
     r"(?P<tz>\s?Z(?![a-z])|\s?[+-]\d\d:?\d\d(?!\d))?)?"
 )
@@ -63,10 +63,10 @@ def find_dates(text: str, now: datetime, *, relative: bool = True) -> Iterator[D
     yield from sorted(found, key=lambda d: d.start)
 
 
-def parse_date(text: str, now: datetime) -> Date | None:
+def parse_date(text: str, now: datetime, *, relative: bool = True) -> Date | None:
     """The first date of a field that holds one (a selector's text, a meta value, an export's cell), or None."""
     text = text.strip()[:200]
-    first = next(find_dates(text, now), None)
+    first = next(find_dates(text, now, relative=relative), None)
     if first is not None:
         return first
     match = _COMPACT.search(text.translate(_FULL_WIDTH))

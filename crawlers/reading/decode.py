@@ -9,6 +9,8 @@ _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:\-]
 _PROLOG = re.compile(r"^\s*<\?xml[^>]{0,200}\?>", re.I)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _CHINESE = {"gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "gb_2312-80": "gb18030", "cp936": "gb18030"}
+# Python also knows codecs such as rot13, zlib and unicode_escape, which a page must not choose.
+_WEB = ("utf-8", "utf-16", "gb", "hz", "big5", "iso8859", "iso2022", "cp125", "cp949", "cp950", "shift-jis", "euc", "koi8", "ascii")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
@@ -29,7 +31,7 @@ def declared_charset(body: bytes, content_type: str = "") -> str:
             known = codecs.lookup(_CHINESE.get(name, name))
         except LookupError:
             continue
-        if _is_text(known):
+        if known.name.replace("_", "-").startswith(_WEB):
             return known.name
     return ""
 
@@ -38,11 +40,14 @@ def _decoded(body: bytes, content_type: str) -> tuple[str, str]:
     for bom, name in _BOMS:
         if body.startswith(bom):
             return body[len(bom) :].decode(name, "replace"), name
-    try:
-        return body.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
-        pass
     declared = declared_charset(body, content_type)
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        text = ""
+    # a few Chinese characters in GB can also be read as Greek or Cyrillic in UTF-8: then the page's word counts
+    if text and not (declared == "gb18030" and not text.isascii() and max(text) < "\u0800"):
+        return text, "utf-8"
     if declared == "utf-8":
         text = body.decode("utf-8", "replace")
         if text.count("\ufffd") * 100 < len(text):  # one broken character, not another encoding
@@ -53,9 +58,3 @@ def _decoded(body: bytes, content_type: str) -> tuple[str, str]:
         except (UnicodeError, ValueError):
             pass
     return body.decode("gb18030", "replace"), "gb18030"
-
-
-def _is_text(codec: codecs.CodecInfo) -> bool:
-    """Python also knows codecs such as `rot13` and `zlib`, which a page must not choose."""
-    return bool(getattr(codec, "_is_text_encoding", True)) and codec.name not in ("idna", "punycode", "unicode_escape",
-                                                                                "raw-unicode-escape", "undefined")

@@ -111,11 +111,13 @@ class SourceSpider(Spider):
     def links(self, response: Response, hrefs: list[str]) -> Iterator[str]:
         """Absolute addresses on the source's own hosts, each once a run; others are counted."""
         for href in hrefs:
+            if not href.strip():
+                continue
             try:
                 url = urljoin(response.url, href.strip())
                 own, same = canonical(url), host_key(url) in self.hosts
             except ValueError:
-                if href.strip() and not href.strip().lower().startswith(("javascript:", "mailto:", "tel:", "#")):
+                if not href.strip().lower().startswith(("javascript:", "mailto:", "tel:", "#")):
                     self.tally.refused["scheme"] += 1
                 continue
             if not same:

@@ -58,13 +58,17 @@ class ThreadSpider(SourceSpider):
                 if self._topics > MOST_DETAILS:
                     self.tally.refused["too_many"] += 1
                     continue
-                yield self.request(url, self.parse_topic, priority=1, topic=topic, hint=hint, page=1, title="", born=None)
+                yield self.request(url, self.parse_topic, priority=1, topic=topic, hint=hint, page=1, title="", born=None, names=set())
         if links and (due or not self.was_complete) and page < self.source.max_pages:
             for url in self.links(response, [next_page(root, self.source.selectors)]):
                 yield self.request(url, self.parse_list, priority=2, page=page + 1)
 
-    def parse_topic(self, response: Response, topic: str, hint: str, page: int, title: str, born: datetime | None) -> Parsed:
-        """Every post of one page of a topic. The topic counts as read only when its last page was."""
+    def parse_topic(self, response: Response, topic: str, hint: str, page: int, title: str, born: datetime | None,
+                    names: set[str]) -> Parsed:
+        """Every post of one page of a topic. The topic counts as read only when its last page was.
+
+        `names` gathers the topic's authors in memory, so that they can be cut where others speak of them.
+        """
         root, _charset = open_page(response.body, (response.headers.get("Content-Type") or b"").decode("latin-1"), self.max_bytes)
         selectors = self.source.selectors
         following = next_page(root, selectors)
@@ -73,7 +77,6 @@ class ThreadSpider(SourceSpider):
         blocks = select(root, selectors.post)
         if not blocks:
             self.tally.quarantine("no_posts", "selectors.post", self.sink.place(topic))
-        names: set[str] = set()
         posts = [self.post_of(block, names) for block in blocks]
         for number, post in enumerate(posts):
             if not post.text:
@@ -84,7 +87,8 @@ class ThreadSpider(SourceSpider):
             self.keep(post, topic, _without_names(title, names) if first else "", _without_names(post.text, names))
         if following and page < MOST_PAGES:
             for url in self.links(response, [following]):
-                yield self.request(url, self.parse_topic, priority=3, topic=topic, hint=hint, page=page + 1, title=title, born=born)
+                yield self.request(url, self.parse_topic, priority=3, topic=topic, hint=hint, page=page + 1, title=title, born=born,
+                                   names=names)
                 return
         self.sink.note(Mark(self.sink.id_of("topic\0" + topic), self.now, min(born or self.now, self.now), self.now, "", hint))
 
