@@ -131,7 +131,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     """A mistake of ours: said plainly, logged with its trace, never shown."""
     log.error("the desk failed at %s", request.url.path, exc_info=error)
-    answer = _plain_page(request, 500, "值班台出错了,这次操作没有完成。请稍后重试;若一再出现,请告诉管理员。")
+    answer = _plain_page(request, 500, "值班台出错了，这次操作没有完成。请稍后重试；若一再出现，请告诉管理员。")
     protect(answer.headers)
     return answer
 

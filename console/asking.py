@@ -83,7 +83,7 @@ Page = Callable[[Ask], Response]
 
 def missing(what: str = "这一页") -> HTTPException:
     """Also for what exists but belongs to another office: the two must look the same."""
-    return HTTPException(404, f"没有找到{what}。它可能已超过保存期限,或不属于您的单位。")
+    return HTTPException(404, f"没有找到{what}。它可能已超过保存期限，或不属于您的单位。")
 
 
 def forbidden(why: str) -> HTTPException:
@@ -97,7 +97,7 @@ def guarded(page: Page) -> Callable[[Request], Awaitable[Response]]:
         form: Mapping[str, str] = {}
         if request.method == "POST":
             if not same_site(request):
-                raise HTTPException(403, "这个请求不是从值班台自己的页面发出的,没有执行。")
+                raise HTTPException(403, "这个请求不是从值班台自己的页面发出的，没有执行。")
             form = await read_form(request)
         desk: Desk = request.app.state.desk
         return await asyncio.get_running_loop().run_in_executor(desk.threads, _answer, desk, page, request, form)
@@ -114,14 +114,14 @@ def _answer(desk: Desk, page: Page, request: Request, form: Mapping[str, str]) -
         ask = Ask(desk, viewer, now, request.path_params, request.query_params, form, request.url.path)
         return _told(page, ask, request)
     except OperationalError:
-        raise HTTPException(503, "数据库正忙,请稍后再试。") from None
+        raise HTTPException(503, "数据库正忙，请稍后再试。") from None
 
 
 def _told(page: Page, ask: Ask, request: Request) -> Response:
     """Run the page; what it refuses is said in words, within the desk's frame."""
     try:
         if request.method == "POST" and not same_secret(ask.form.get("csrf", ""), ask.viewer.csrf):
-            raise HTTPException(403, "页面已过期或请求来源不明,没有执行。请返回上一页刷新后重试。")
+            raise HTTPException(403, "页面已过期或请求来源不明，没有执行。请返回上一页刷新后重试。")
         return page(ask)
     except HTTPException as error:
         return ask.page("error.html", error.status_code, code=error.status_code, message=error.detail)

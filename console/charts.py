@@ -12,7 +12,8 @@ _ids = count(1)
 
 def _svg(width: float, height: float, css: str, title: str, body: str) -> Markup:
     name = f"c{next(_ids) % 100000}"
-    head = f'<svg class="{css}" viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="{name}">'
+    stretch = ' preserveAspectRatio="none"' if css == "columns" else ""
+    head = f'<svg class="{css}" viewBox="0 0 {width:g} {height:g}"{stretch} role="img" aria-labelledby="{name}">'
     return Markup(f'{head}<title id="{name}">{escape(title)}</title>{body}</svg>')  # noqa: S704  parts are escaped
 
 
@@ -36,8 +37,8 @@ def bars(points: Sequence[tuple[str, int]], title: str, css: str = "bars", mark_
         body.append(f'<text class="tick{strong}" x="{middle:g}" y="{top + high + 15:g}">{escape(label)}</text>')
     width = step * max(len(points), 1)
     base = f'<line class="base" x1="0" x2="{width:g}" y1="{top + high:g}" y2="{top + high:g}"/>'
-    said = ",".join(f"{label} {value}" for label, value in points)
-    return _svg(width, top + high + 22, css, f"{title}:{said}", base + "".join(body))
+    said = "，".join(f"{label} {value}" for label, value in points)
+    return _svg(width, top + high + 22, css, f"{title}：{said}", base + "".join(body))
 
 
 def columns(points: Sequence[tuple[str, int]], title: str) -> Markup:
@@ -51,13 +52,15 @@ def columns(points: Sequence[tuple[str, int]], title: str) -> Markup:
     body = []
     for n, (label, value) in enumerate(points):
         height = max(high * value / most, 1.5) if value else 0
-        tip = f"<title>{escape(label)}:{value} 条</title>"
+        tip = f"<title>{escape(label)}：{value} 条</title>"
         body.append(
             f'<rect class="bar" x="{n * step + gap / 2:.2f}" y="{high - height:.1f}" width="{max(step - gap, 0.5):.2f}" height="{height:.1f}">{tip}</rect>'
         )
     base = f'<line class="base" x1="0" x2="{width:g}" y1="{high:g}" y2="{high:g}"/>'
     peak = max(points, key=lambda p: p[1])
-    said = f"{title}:{points[0][0]} 至 {points[-1][0]},最多 {peak[0]} {peak[1]} 条,合计 {sum(v for _, v in points)} 条"
+    said = (
+        f"{title}：{points[0][0]} 至 {points[-1][0]}，最多 {peak[0]} {peak[1]} 条，合计 {sum(v for _, v in points)} 条"
+    )
     return _svg(width, high + 1, "columns", said, base + "".join(body))
 
 
@@ -72,7 +75,7 @@ def sparkline(values: Sequence[int], title: str) -> Markup:
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     x, y = points[-1]
     body = f'<polyline points="{line}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="2.2"/>'
-    return _svg(width, high, "spark", f"{title}:{'、'.join(map(str, values))}", body)
+    return _svg(width, high, "spark", f"{title}：{'、'.join(map(str, values))}", body)
 
 
 def meter(share: float, title: str, css: str = "meter") -> Markup:

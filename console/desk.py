@@ -45,7 +45,7 @@ class Desk:
         self.templates = _environment()
         self.templates.globals["k"] = home.settings.k
         self.scorer: Explainer | None = None
-        self.scorer_problem = "模型正在载入,请稍后刷新本页。"
+        self.scorer_problem = "模型正在载入，请稍后刷新本页。"
 
     @property
     def secure(self) -> bool:

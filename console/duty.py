@@ -15,7 +15,7 @@ _cache: dict[str, tuple[int, OnCall]] = {}
 
 
 def on_duty(home: Home, office_ids: Sequence[str], now: datetime) -> list[tuple[str, Duty]]:
-    """(office short name, duty) of each office; empty where the file is missing or wrong (`tingjian doctor` says how)."""
+    """(office short names, duty); offices with the same people together; empty where the file is missing or wrong (`tingjian doctor` says how)."""
     path = home.config / "oncall.yaml"
     try:
         changed = path.stat().st_mtime_ns
@@ -25,5 +25,8 @@ def on_duty(home: Home, office_ids: Sequence[str], now: datetime) -> list[tuple[
     except (OSError, ConfigurationError) as error:
         log.warning("no one is on call: %s", error)
         return []
-    offices = [o for o in home.offices if o.id in office_ids]
-    return [(o.short_name, known[1].who(now, [o.id])) for o in offices]
+    posts: dict[Duty, list[str]] = {}
+    for office in home.offices:
+        if office.id in office_ids:
+            posts.setdefault(known[1].who(now, [office.id]), []).append(office.short_name)
+    return [("、".join(names), duty) for duty, names in posts.items()]

@@ -23,8 +23,8 @@ from pipeline.settings import Home, load_home
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C. Returns 0, or 1 with a sentence in Chinese on stderr."""
     parser = argparse.ArgumentParser(prog="python -m console.serve", description="听见 · 值班台")
-    parser.add_argument("--data-dir", type=Path, required=True, help="数据目录(里面有 config/)")
-    parser.add_argument("--link", action="store_true", help="还没有管理员密码时,打印一次性登录链接")
+    parser.add_argument("--data-dir", type=Path, required=True, help="数据目录（里面有 config/）")
+    parser.add_argument("--link", action="store_true", help="还没有管理员密码时，打印一次性登录链接")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     try:
@@ -46,7 +46,7 @@ def serve(home: Home, link: bool = False) -> int:
         if link:
             token = ensure_admin(db, datetime.now(UTC))
             if token:
-                sys.stdout.write(f"登录链接(24 小时内用一次):{home.desk_url}{sign_in_path(token)}\n")
+                sys.stdout.write(f"登录链接（24 小时内用一次）：{home.desk_url}{sign_in_path(token)}\n")
                 sys.stdout.flush()
         index = open_index(home)
         try:
@@ -59,7 +59,7 @@ def serve(home: Home, link: bool = False) -> int:
                 log_level="warning",
                 timeout_graceful_shutdown=5,
             )
-            sys.stdout.write(f"值班台已就绪:{home.desk_url}\n")
+            sys.stdout.write(f"值班台已就绪：{home.desk_url}\n")
             sys.stdout.flush()
             uvicorn.Server(config).run(sockets=[listener])
         finally:
@@ -91,9 +91,9 @@ def bind(host: str, port: int) -> socket.socket:
 def why_not(error: OSError, host: str, port: int) -> str:
     """Why the desk can't listen, and what to do."""
     if error.errno == errno.EADDRINUSE:
-        return f"端口 {port} 已被别的程序占用。请关掉那个程序,或在 config/tingjian.yaml 里改 desk.port。"
+        return f"端口 {port} 已被别的程序占用。请关掉那个程序，或在 config/tingjian.yaml 里改 desk.port。"
     if error.errno == errno.EACCES:
-        return f"没有权限使用端口 {port}。请改用 1024 以上的端口(config/tingjian.yaml 里的 desk.port)。"
+        return f"没有权限使用端口 {port}。请改用 1024 以上的端口（config/tingjian.yaml 里的 desk.port）。"
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return f"这台机器没有地址 {host}。请检查 config/tingjian.yaml 里的 desk.host。"
     return f"值班台无法监听 {host}:{port}({error.strerror})。"

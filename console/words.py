@@ -40,7 +40,7 @@ QUARANTINE: dict[str, str] = {
     "bad_row": "表格行有误",
     "bad_file": "文件无法读取",
     "no_text": "没有找到正文",
-    "comments_left": "读者评论无法切除,未保留原页",
+    "comments_left": "读者评论无法切除，未保留原页",
 }
 
 

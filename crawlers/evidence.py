@@ -22,8 +22,15 @@ from pipeline.settings import Home
 KEPT: tuple[Channel, ...] = ("official", "media")
 
 
-def keep_evidence(home: Home, channel: Channel, capture_id: str, body: bytes, content_type: str, remove: Collection[str],
-                  now: datetime) -> str:
+def keep_evidence(
+    home: Home,
+    channel: Channel,
+    capture_id: str,
+    body: bytes,
+    content_type: str,
+    remove: Collection[str],
+    now: datetime,
+) -> str:
     """Write the page, comments cut, and return its path relative to `home.evidence`; "" where it can't be kept.
 
     The same page twice is one file. `remove` are the source's own selectors of what else people wrote.

@@ -52,13 +52,17 @@ class Ledger:
         self._db.close()
 
     def get(self, mark_id: str) -> Mark | None:
-        row = self._db.execute("SELECT id, first_seen, born, read_at, content, hint FROM seen WHERE id = ?", (mark_id,)).fetchone()
+        row = self._db.execute(
+            "SELECT id, first_seen, born, read_at, content, hint FROM seen WHERE id = ?", (mark_id,)
+        ).fetchone()
         return None if row is None else Mark(row[0], _at(row[1]), _at(row[2]), _at(row[3]), row[4], row[5])
 
     def commit(self, source_id: str, marks: Iterable[Mark]) -> None:
         """Write marks; an earlier `first_seen` stays."""
-        rows = [(m.id, source_id, m.first_seen.timestamp(), m.born.timestamp(), m.read_at.timestamp(), m.content, m.hint)
-                for m in marks]
+        rows = [
+            (m.id, source_id, m.first_seen.timestamp(), m.born.timestamp(), m.read_at.timestamp(), m.content, m.hint)
+            for m in marks
+        ]
         if not rows:
             return
         self._db.execute("BEGIN IMMEDIATE")
@@ -80,8 +84,10 @@ class Ledger:
         return bool(row and row[0])
 
     def set_complete(self, source_id: str, complete: bool) -> None:
-        self._db.execute("INSERT INTO runs VALUES (?, ?) ON CONFLICT(source_id) DO UPDATE SET complete = excluded.complete",
-                         (source_id, int(complete)))
+        self._db.execute(
+            "INSERT INTO runs VALUES (?, ?) ON CONFLICT(source_id) DO UPDATE SET complete = excluded.complete",
+            (source_id, int(complete)),
+        )
 
     def forget(self, now: datetime) -> int:
         """Delete rows not read for 400 days (upkeep); the registry keeps identities, so nothing doubles."""

@@ -13,8 +13,13 @@ Status = Literal["ok", "failing", "blocked", "empty"]
 MOST_LISTED = 200  # quarantine entries kept in a report; all are counted
 
 _REFUSED = {
-    "robots": "robots.txt 不允许", "private_address": "内网地址", "too_large": "页面过大", "offsite": "不在本站", "redirects": "跳转过多",
-    "scheme": "不是网页地址", "too_many": "超出单次上限",
+    "robots": "robots.txt 不允许",
+    "private_address": "内网地址",
+    "too_large": "页面过大",
+    "offsite": "不在本站",
+    "redirects": "跳转过多",
+    "scheme": "不是网页地址",
+    "too_many": "超出单次上限",
 }
 _FAILED = {"timeout": "超时", "dns": "域名解析失败", "connection": "连接失败", "cut": "传输中断"}
 
@@ -39,10 +44,19 @@ class CrawlReport:
     def to_dict(self) -> dict[str, Any]:
         """The `report` line of a spool batch."""
         return {
-            "kind": "crawl", "source_id": self.source_id, "started_at": self.started_at.isoformat(),
-            "finished_at": self.finished_at.isoformat(), "status": self.status, "message": self.message, "fetched": self.fetched,
-            "captured": self.captured, "unchanged": self.unchanged, "quarantined": list(self.quarantined),
-            "quarantined_count": self.quarantined_count, "refused": self.refused, "comments_cut": self.comments_cut,
+            "kind": "crawl",
+            "source_id": self.source_id,
+            "started_at": self.started_at.isoformat(),
+            "finished_at": self.finished_at.isoformat(),
+            "status": self.status,
+            "message": self.message,
+            "fetched": self.fetched,
+            "captured": self.captured,
+            "unchanged": self.unchanged,
+            "quarantined": list(self.quarantined),
+            "quarantined_count": self.quarantined_count,
+            "refused": self.refused,
+            "comments_cut": self.comments_cut,
         }
 
 
@@ -71,8 +85,20 @@ class Tally:
 
     def report(self, source: Source, started_at: datetime, finished_at: datetime) -> CrawlReport:
         status, message = self._verdict(source)
-        return CrawlReport(source.id, started_at, finished_at, status, message, self.fetched, self.captured, self.unchanged,
-                           tuple(self.quarantined), self.quarantined_count, dict(self.refused), self.comments_cut)
+        return CrawlReport(
+            source.id,
+            started_at,
+            finished_at,
+            status,
+            message,
+            self.fetched,
+            self.captured,
+            self.unchanged,
+            tuple(self.quarantined),
+            self.quarantined_count,
+            dict(self.refused),
+            self.comments_cut,
+        )
 
     def _verdict(self, source: Source) -> tuple[Status, str]:
         got = f"取得 {self.fetched} {'个文件' if source.kind == 'drop' else '页'},收录 {self.captured} 条"

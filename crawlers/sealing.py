@@ -154,17 +154,33 @@ class Sink:
     def _capture(self, draft: Draft, capture_id: str, first_seen: datetime) -> Capture:
         source, whole = self.source, self.source.channel in WHOLE
         institution = source.channel in ("official", "media")
-        title, text = (self.mask(draft.title), self.mask(draft.text)) if institution else (
-            self.mask(_without_handles(draft.title)), self.mask(_without_handles(draft.text)))
+        title, text = (
+            (self.mask(draft.title), self.mask(draft.text))
+            if institution
+            else (self.mask(_without_handles(draft.title)), self.mask(_without_handles(draft.text)))
+        )
         return Capture(
-            id=capture_id, source_id=source.id, site=source.site, site_group=source.site_group, channel=source.channel,
-            title=title, text=text, first_seen=first_seen, published_at=draft.published_at, published_precision=draft.precision,
-            received_at=draft.received_at if whole else None, url=self._url(draft.url) if institution else "",
+            id=capture_id,
+            source_id=source.id,
+            site=source.site,
+            site_group=source.site_group,
+            channel=source.channel,
+            title=title,
+            text=text,
+            first_seen=first_seen,
+            published_at=draft.published_at,
+            published_precision=draft.precision,
+            received_at=draft.received_at if whole else None,
+            url=self._url(draft.url) if institution else "",
             aliases=tuple(self.id_of(a) for a in draft.aliases if a != draft.identity),
             outlet=self.mask(draft.outlet or source.outlet or (source.name if source.channel != "submission" else "")),
-            outlet_weight=source.outlet_weight, region=self.mask(draft.region or source.region),
-            source_ref=draft.source_ref if whole else "", thread=self.id_of(draft.thread) if draft.thread else "",
-            extractor=draft.extractor, evidence=draft.evidence if institution else "", voice=draft.voice,
+            outlet_weight=source.outlet_weight,
+            region=self.mask(draft.region or source.region),
+            source_ref=draft.source_ref if whole else "",
+            thread=self.id_of(draft.thread) if draft.thread else "",
+            extractor=draft.extractor,
+            evidence=draft.evidence if institution else "",
+            voice=draft.voice,
         )
 
     def _url(self, url: str) -> str:

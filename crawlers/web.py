@@ -28,7 +28,10 @@ from pipeline.urls import host_key
 
 AT_ONCE = 12
 SPIDERS: dict[str, type[SourceSpider]] = {
-    "feed": FeedSpider, "listing": ListingSpider, "sitemap": SitemapSpider, "thread": ThreadSpider,
+    "feed": FeedSpider,
+    "listing": ListingSpider,
+    "sitemap": SitemapSpider,
+    "thread": ThreadSpider,
 }
 
 

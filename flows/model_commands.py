@@ -26,9 +26,9 @@ ROOT = Path(__file__).resolve().parents[1]
 def train(engine: Literal["rjieba", "jieba"], out: Path, if_missing: bool) -> None:
     """训练分类模型(用仓库自带的语料)。"""
     from models.scorer import Scorer
-    from models.train import train_model
 
     from models.errors import ArtifactError
+    from models.train import train_model
 
     if if_missing:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,9 @@ def watch(data_dir: Path, now: datetime | None) -> None:
     """研判:聚合议题、评定等级、按规则预警、启动预案。"""
     with opened(data_dir, now) as c:
         heard, found = _watch(c)
-        click.echo(f"议题 {heard.issues} 个(合并 {heard.merged});新预警 {found.alerts},新事件 {found.incidents}。")
+        click.echo(
+            f"议题 {heard.issues} 个(合并 {heard.merged});新预警 {found.alerts},新事件 {found.opened},升级 {found.raised}。"
+        )
 
 
 @click.command()
@@ -120,10 +122,10 @@ def _watch(c: Context) -> tuple[Any, Any]:
     return heard, run(c.home, c.db, c.index, c.now)
 
 
-def _dispatch(c: Context) -> Any:
+def _dispatch(c: Context, go_on: Callable[[], bool] = lambda: True) -> Any:
     from pipeline.steps.dispatch import dispatch as run
 
-    return run(c.home, c.db, c.now)
+    return run(c.home, c.db, c.now, go_on)
 
 
 def _loop(c: Context) -> None:
@@ -142,7 +144,7 @@ def _loop(c: Context) -> None:
             if commit != last_commit or now - watched >= WATCH_AT_LEAST:
                 _watch(current)
                 last_commit, watched = commit, now
-            _dispatch(current)
+            _dispatch(current, lambda: not stop.is_set())
         except RetryLater as error:
             click.echo(f"稍后再试:{error}", err=True)
             time.sleep(LOOP_SECONDS)

@@ -30,7 +30,11 @@ class Cells:
         for office_id, reading in post.offices.items():
             if reading["role"] not in COUNTED_ROLES:
                 continue
-            labels: list[tuple[Dimension, str]] = [("all", ""), ("sentiment", reading["sentiment"]), ("role", reading["role"])]
+            labels: list[tuple[Dimension, str]] = [
+                ("all", ""),
+                ("sentiment", reading["sentiment"]),
+                ("role", reading["role"]),
+            ]
             labels += [("topic", topic) for topic in reading["topics"]]
             labels += [(flag, "true") for flag in ("needs_answer", "sensitive") if reading[flag]]  # type: ignore[misc]
             for period, starts_at in _periods(post.occurred_at):

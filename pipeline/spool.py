@@ -55,6 +55,7 @@ class Spool:
         self.ready = folder / "ready"
         self.aside = folder / "quarantine"
         self.scratch = folder / "scratch"
+        self.rejected: list[str] = []  # names of files that `batches` set aside, for the caller to count
 
     def write(
         self, source_id: str, envelopes: Iterable[Envelope], reports: Iterable[Mapping[str, Any]], now: datetime
@@ -92,6 +93,7 @@ class Spool:
             except (ValueError, KeyError, TypeError):
                 self.aside.mkdir(parents=True, exist_ok=True, mode=0o700)
                 path.rename(self.aside / path.name)
+                self.rejected.append(path.name)
 
     def acknowledge(self, batch: Batch) -> None:
         """The batch's output is committed: forget it. Doing so twice is no error."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import Unreadable
-from pipeline.privacy.staging_keys import StagingKey, StagingKeys
+from pipeline.errors import RetryLater, Unreadable
+from pipeline.privacy.staging_keys import StagingKey, StagingKeys, window_of
 from pipeline.records import Voice
 
 _SCHEMA = """
@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS posts (
   id TEXT PRIMARY KEY, revision INTEGER NOT NULL, key_id TEXT NOT NULL, seen_at TEXT NOT NULL, heard INTEGER NOT NULL DEFAULT 0,
   body BLOB NOT NULL, older BLOB, place BLOB) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS posts_key ON posts (key_id);
+CREATE INDEX IF NOT EXISTS posts_seen ON posts (seen_at, id);
 """
 _BATCH = 1000
 
@@ -60,17 +61,23 @@ class Staging:
         self._db.executescript(_SCHEMA)
 
     def put(self, posts: Iterable[Post], now: datetime) -> None:
-        """Add posts under the keys live at `now`; a post with the same or a newer revision stays as it is."""
-        keys = {key.id: key for key in self.keys.live(now)}
-        rows = [self._row(post, keys) for post in posts]
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany(
-            "INSERT INTO posts (id, revision, key_id, seen_at, body, older) VALUES (?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET"
-            " revision = excluded.revision, key_id = excluded.key_id, body = excluded.body, older = excluded.older, place = NULL"
-            " WHERE excluded.revision > posts.revision",
-            rows,
-        )
-        self._db.execute("COMMIT")
+        """Add posts; one with the same or a newer revision stays as it is. Raises RetryLater where the file can't be written.
+
+        A post lies under the key of the window in which it was seen, so that a late ingest does not lengthen its 72 h;
+        under the older of the keys live at `now` where that one is dead already.
+        """
+        older, newest = self.keys.live(now)
+        rows = [
+            self._row(post, older if window_of(post.seen_at) <= int(older.id) else newest, (older, newest))
+            for post in posts
+        ]
+        with self._writing():
+            self._db.executemany(
+                "INSERT INTO posts (id, revision, key_id, seen_at, body, older) VALUES (?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET"
+                " revision = excluded.revision, key_id = excluded.key_id, body = excluded.body, older = excluded.older, place = NULL"
+                " WHERE excluded.revision > posts.revision",
+                rows,
+            )
 
     def posts(self) -> Iterator[Post]:
         """Every readable post, by (seen_at, id); streams."""
@@ -99,22 +106,22 @@ class Staging:
             except Unreadable:
                 continue
             rows.append((key.encrypt(json.dumps(place).encode()), post.id))
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("UPDATE posts SET place = ? WHERE id = ?", rows)
-        self._db.executemany("UPDATE posts SET heard = 1 WHERE id = ?", ((i,) for i in heard))
-        self._db.execute("COMMIT")
+        with self._writing():
+            self._db.executemany("UPDATE posts SET place = ? WHERE id = ?", rows)
+            self._db.executemany("UPDATE posts SET heard = 1 WHERE id = ?", ((i,) for i in heard))
 
     def expire(self, now: datetime) -> tuple[int, int]:
         """Destroy dead keys and the rows under them. Returns (rows gone, of those never heard)."""
         self.keys.purge(now)
-        dead = [k for (k,) in self._db.execute("SELECT DISTINCT key_id FROM posts") if not self._lives(k)]
         gone = unheard = 0
-        for key_id in dead:
-            count, heard = self._db.execute(
-                "SELECT count(*), sum(heard) FROM posts WHERE key_id = ?", (key_id,)
-            ).fetchone()
-            self._db.execute("DELETE FROM posts WHERE key_id = ?", (key_id,))
-            gone, unheard = gone + count, unheard + count - (heard or 0)
+        with self._writing():  # one transaction, so that two processes do not count the same rows
+            dead = [k for (k,) in self._db.execute("SELECT DISTINCT key_id FROM posts") if not self._lives(k)]
+            for key_id in dead:
+                count, heard = self._db.execute(
+                    "SELECT count(*), sum(heard) FROM posts WHERE key_id = ?", (key_id,)
+                ).fetchone()
+                self._db.execute("DELETE FROM posts WHERE key_id = ?", (key_id,))
+                gone, unheard = gone + count, unheard + count - (heard or 0)
         return gone, unheard
 
     def count(self) -> int:
@@ -126,6 +133,21 @@ class Staging:
 
     def close(self) -> None:
         self._db.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise RetryLater(f"暂存区暂时写不进去：{error}") from error
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
 
     def _lives(self, key_id: str) -> bool:
         try:
@@ -140,20 +162,18 @@ class Staging:
             raise Unreadable("post is gone")
         return self.keys.get(row[0])
 
-    def _row(self, post: Post, keys: dict[str, StagingKey]) -> tuple[Any, ...]:
-        newest = keys[max(keys, key=int)]
+    def _row(self, post: Post, own: StagingKey, live: tuple[StagingKey, ...]) -> tuple[Any, ...]:
         voices = dict(post.voice)
         body = {
             "g": post.site_group, "t": post.thread, "h": post.title, "x": post.text, "o": post.occurred_at.isoformat(),
-            "b": post.backfill, "f": post.offices, "w": post.words, "v": voices.get(newest.id, ""),
+            "b": post.backfill, "f": post.offices, "w": post.words, "v": voices.get(own.id, ""),
         }  # fmt: skip
-        older = [[key.id, voices[key.id]] for key in keys.values() if key is not newest and key.id in voices]
-        sealed_older = None
-        if older:
-            key_id, digest = older[0]
-            sealed_older = key_id.encode() + b":" + keys[key_id].encrypt(digest.encode())
+        sealed_other = None
+        for other in live:
+            if other is not own and other.id in voices:
+                sealed_other = other.id.encode() + b":" + other.encrypt(voices[other.id].encode())
         plain = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        return post.id, post.revision, newest.id, post.seen_at.isoformat(), newest.encrypt(plain), sealed_older
+        return post.id, post.revision, own.id, post.seen_at.isoformat(), own.encrypt(plain), sealed_other
 
     def _post(
         self,

@@ -36,9 +36,9 @@ def change_password(ask: Ask) -> Response:
     if user is None:
         raise missing("这个账号")
     if user.password_hash and not password_fits(user.password_hash, old):
-        return _account(ask, problem="原密码不对,没有更改。")
+        return _account(ask, problem="原密码不对，没有更改。")
     if new != again:
-        return _account(ask, problem="两次输入的新密码不一样,没有更改。")
+        return _account(ask, problem="两次输入的新密码不一样，没有更改。")
     try:
         with ask.desk.db.write() as session:
             set_password(session, session.merge(user), new, ask.now, keep=ask.viewer.token_hash)

@@ -63,7 +63,7 @@ def _act(ask: Ask, do: Callable[[Session, int, str], object]) -> Response:
     version, note = ask.form.get("version", ""), ask.form.get("note", "")
     try:
         if not version.isdecimal() or len(version) > 9:
-            raise Refused("页面不完整,请刷新后再操作")
+            raise Refused("页面不完整，请刷新后再操作")
         if len(note) > NOTE_MOST:
             raise Refused(f"备注最多 {NOTE_MOST} 字")
         with ask.desk.db.write() as session:
@@ -72,7 +72,7 @@ def _act(ask: Ask, do: Callable[[Session, int, str], object]) -> Response:
                 raise missing("这件处置")
             do(session, int(version), note)
     except Conflict as error:
-        return show(ask, f"{error}。您刚才的操作没有执行,下面是最新情况。", 409)
+        return show(ask, f"{error}。您刚才的操作没有执行，下面是最新情况。", 409)
     except Refused as error:
         return show(ask, f"{error}。", 422)
     return RedirectResponse(f"/incidents/{ask.path['id']}", 303)

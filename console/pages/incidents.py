@@ -59,7 +59,7 @@ def show(ask: Ask, problem: str = "", status: int = 200) -> Response:
     found, rows = load(ask)
     ask.looked("view", f"incident:{found.id}", found.office_ids)
     following = next((t.id for t in rows["tasks"] if t.state == "open"), "")
-    duty = [d for name, d in on_duty(ask.desk.home, found.office_ids, ask.now)][:1]
+    duty = [d for _, d in on_duty(ask.desk.home, found.office_ids, ask.now)][:1]
     return ask.page(
         "incident.html",
         status=status,
@@ -124,5 +124,5 @@ def _subject(ask: Ask, session: Session, found: Incident) -> tuple[str, str, str
         return ("议题", row.title, f"/issues/{row.id}") if row else None
     if found.subject_kind == "item":
         item: Item | None = ask.desk.index.get(found.subject_id.partition(":")[0], ask.viewer.office_ids)
-        return ("来件", item.title or "(无标题)", f"/items/{item.id}") if item else None
+        return ("来件", item.title or "（无标题）", f"/items/{item.id}") if item else None
     return ("信源", ask.desk.source_name(found.subject_id), "/sources")

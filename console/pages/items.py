@@ -102,7 +102,7 @@ def read_evidence(path: Path) -> str:
             with path.open("rb") as f:
                 raw = f.read(EVIDENCE_MOST)
     except (OSError, EOFError, zlib.error):
-        raise Refused("证据文件已损坏,读不出来。") from None
+        raise Refused("证据文件已损坏，读不出来。") from None
     declared = match[1].decode("ascii").lower() if (match := _CHARSET.search(raw[:4096])) else "utf-8"
     for charset in ("utf-8", "gb18030" if declared.startswith("gb") else declared):
         try:

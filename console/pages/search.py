@@ -81,7 +81,7 @@ def search(ask: Ask) -> Response:
             hits, total, after = [(h.item, marked(h)) for h in page.hits], page.total, page.after
             bars = spread(ask.desk.index.histogram(asked.search, "day"))
         except (QueryError, ValueError, OverflowError) as error:
-            problem = str(error) if isinstance(error, QueryError) else "翻页位置已失效,请重新检索。"
+            problem = str(error) if isinstance(error, QueryError) else "翻页位置已失效，请重新检索。"
     ask.looked(
         "search", "search", q=asked.query[:500], **{k: v[:40] for k, v in asked.values.items() if v}, total=total
     )
@@ -102,7 +102,7 @@ def export(ask: Ask) -> Response:
     """The same search as CSV: whole items only, at most 5,000, cells that a spreadsheet would run made harmless."""
     asked = read_search(ask)
     if asked.search is None:
-        return ask.page("error.html", 400, code=400, message=f"查询有误:{asked.problem}")
+        return ask.page("error.html", 400, code=400, message=f"查询有误：{asked.problem}")
     items: list[Item] = []
     after: str | None = None
     while len(items) < EXPORT_MOST:
@@ -192,7 +192,7 @@ def _day(value: str) -> datetime | None:
     try:
         return datetime.combine(date.fromisoformat(value), time(), SHANGHAI)
     except ValueError:
-        raise QueryError(f"“{value[:20]}”不是日期,请写成 2026-01-31 的样子") from None
+        raise QueryError(f"“{value[:20]}”不是日期，请写成 2026-01-31 的样子") from None
 
 
 def _cells(item: Item) -> list[str]:

@@ -74,7 +74,7 @@ def _with_password(request: Request, form: dict[str, str]) -> Response:
         locked = user is not None and accounts.too_many_failures(session, user.name, now)
     fits = accounts.password_fits(user.password_hash if user else "", form.get("password", ""))
     if locked or tries.too_many(address, now):
-        return _refused(request, form, "试错次数太多,请 15 分钟后再试,或向管理员要一次性登录链接。", 429)
+        return _refused(request, form, "试错次数太多，请 15 分钟后再试，或向管理员要一次性登录链接。", 429)
     if user is None or not fits:
         tries.note(address, now)
         with desk.db.write() as session:
@@ -128,7 +128,7 @@ def _form(request: Request, template: str, status: int = 200, **context: Any) ->
 async def _checked_form(request: Request) -> dict[str, str]:
     form = dict(await read_form(request))
     if not same_site(request) or not accounts.same_secret(form.get("csrf", ""), sent_form_token(request)):
-        raise HTTPException(403, "页面已过期或请求来源不明,没有执行。请刷新后重试。")
+        raise HTTPException(403, "页面已过期或请求来源不明，没有执行。请刷新后重试。")
     return form
 
 

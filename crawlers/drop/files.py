@@ -29,8 +29,11 @@ def waiting(home: Home, source: Source) -> list[Path]:
     folder = home.path(source.folder)
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir()
-                  if p.is_file() and not p.is_symlink() and p.suffix.lower() in (".csv", ".xlsx") and p.name[0] not in ".~")
+    return sorted(
+        p
+        for p in folder.iterdir()
+        if p.is_file() and not p.is_symlink() and p.suffix.lower() in (".csv", ".xlsx") and p.name[0] not in ".~"
+    )
 
 
 def still_arriving(path: Path) -> bool:
@@ -54,7 +57,10 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
             if sum(1 for w in words if w) > 1:  # above it stands perhaps a merged title
                 header = words
             continue
-        yield number, dict(zip(header, [*cells, *([None] * len(header))], strict=False))  # short rows end in empty cells
+        yield (
+            number,
+            dict(zip(header, [*cells, *([None] * len(header))], strict=False)),
+        )  # short rows end in empty cells
     if not header:
         raise QuarantineError("no_header")
 
@@ -106,9 +112,25 @@ def _xlsx(path: Path) -> Iterator[tuple[int, list[Cell]]]:
             sheet = book.worksheets[0]
             sheet.reset_dimensions()  # some exporters write a wrong size
             for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
-                yield number, [c if isinstance(c, (str, int, float, datetime)) else (None if c is None else str(c)) for c in cells]
+                yield (
+                    number,
+                    [
+                        c if isinstance(c, (str, int, float, datetime)) else (None if c is None else str(c))
+                        for c in cells
+                    ],
+                )
         finally:
             book.close()
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, TypeError, IndexError, OSError, EOFError, SyntaxError,
-            AttributeError) as error:
+    except (
+        zipfile.BadZipFile,
+        InvalidFileException,
+        KeyError,
+        ValueError,
+        TypeError,
+        IndexError,
+        OSError,
+        EOFError,
+        SyntaxError,
+        AttributeError,
+    ) as error:
         raise QuarantineError("bad_file", type(error).__name__) from None

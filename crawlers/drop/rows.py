@@ -29,8 +29,15 @@ def draft_of(row: Row, columns: Columns, sink: Sink) -> Draft:
     reference = _words(row.get(columns.source_ref)) if columns.source_ref else ""
     own = reference or "h" + sink.keyed_digest(f"{received}\0{text}")
     return Draft(
-        identity=f"{sink.source.id}/{own}", title=_cell(row, columns.title), text=text, published_at=received, precision=precision,
-        received_at=received, source_ref=reference[:80], region=_cell(row, columns.region)[:40], extractor=EXTRACTOR,
+        identity=f"{sink.source.id}/{own}",
+        title=_cell(row, columns.title),
+        text=text,
+        published_at=received,
+        precision=precision,
+        received_at=received,
+        source_ref=reference[:80],
+        region=_cell(row, columns.region)[:40],
+        extractor=EXTRACTOR,
         voice=sink.voice(_cell(row, columns.author)),
     )
 

@@ -17,7 +17,9 @@ REDIRECTS = 5
 def user_agent(contact: str) -> str:
     """The one honest User-Agent. A header carries ASCII, so Chinese is percent-free English here."""
     plain = re.sub(r"[^\x21-\x7e]+", "", contact)
-    return f"Tingjian/0.1 ({'+' + plain if plain else '+no contact configured'}; procuratorate public information monitor)"
+    return (
+        f"Tingjian/0.1 ({'+' + plain if plain else '+no contact configured'}; procuratorate public information monitor)"
+    )
 
 
 def run_settings(home: Home, sources: Sequence[Source]) -> dict[str, Any]:
@@ -36,8 +38,10 @@ def run_settings(home: Home, sources: Sequence[Source]) -> dict[str, Any]:
             "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,
         },
         "DOWNLOAD_HANDLERS": {"data": None, "file": None, "s3": None, "ftp": None},
-        "DEFAULT_REQUEST_HEADERS": {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.5",
-                                    "Accept-Language": "zh-CN,zh;q=0.9"},
+        "DEFAULT_REQUEST_HEADERS": {
+            "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.5",
+            "Accept-Language": "zh-CN,zh;q=0.9",
+        },
         "COOKIES_ENABLED": False,
         "REFERER_ENABLED": False,
         "TELNETCONSOLE_ENABLED": False,

@@ -32,8 +32,15 @@ WAIT_SECONDS = 15.0
 ROBOTS = "tingjian_robots"  # meta key of the request for robots.txt itself
 
 DOWNLOAD_ERRORS = (
-    CannotResolveHostError, DownloadCancelledError, DownloadConnectionRefusedError, DownloadFailedError, DownloadTimeoutError,
-    ResponseDataLossError, UnsupportedURLSchemeError, IgnoreRequest, OSError,
+    CannotResolveHostError,
+    DownloadCancelledError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    ResponseDataLossError,
+    UnsupportedURLSchemeError,
+    IgnoreRequest,
+    OSError,
 )
 
 

@@ -29,7 +29,7 @@ _TAIL = re.compile(
 )
 _HEAD = re.compile(
     r"^(?:当前位置|您(?:现在)?的?(?:当前)?位置|首页\s*[>»].*|字体?[号大小]{1,2}\s*[::].*|【?字体.*|(?:发布|发表|更新)?(?:时间|日期)\s*[::].{0,60}|(?:信息|文章|稿件)?来源\s*[::].{0,60}"
-    r"|(?:浏览|阅读|点击)(?:次数|量|数)?\s*[::].{0,40}|作者\s*[::].{0,40})"
+    r"|(?:19|20)\d\d\s*[-/.年][\d\s:/.月日:-]{3,20}$|(?:浏览|阅读|点击)(?:次数|量|数)?\s*[::].{0,40}|作者\s*[::].{0,40})"
 )
 
 
@@ -55,8 +55,20 @@ def cut_noise(root: html.HtmlElement) -> None:
     for element in elements(root):
         if element.tag in ("html", "body", "head", "article", "main"):
             continue
-        noisy = element.tag in ("nav", "footer", "aside", "form", "script", "style", "noscript", "iframe", "button") or (
-            _NOISE.search(name_of(element)) is not None and len(element.text_content()) < 1500 and element.find(".//h1") is None
+        noisy = element.tag in (
+            "nav",
+            "footer",
+            "aside",
+            "form",
+            "script",
+            "style",
+            "noscript",
+            "iframe",
+            "button",
+        ) or (
+            _NOISE.search(name_of(element)) is not None
+            and len(element.text_content()) < 1500
+            and element.find(".//h1") is None
         )
         if noisy:
             drop(element)
@@ -79,8 +91,17 @@ def _readability(source: str) -> str:
     try:
         summary = readability.Document(source, min_text_length=10).summary(html_partial=True)
         tree = html.fromstring(summary)
-    except (readability.readability.Unparseable, etree.LxmlError, ValueError, TypeError, AssertionError, AttributeError, KeyError,
-            IndexError, RecursionError):
+    except (
+        readability.readability.Unparseable,
+        etree.LxmlError,
+        ValueError,
+        TypeError,
+        AssertionError,
+        AttributeError,
+        KeyError,
+        IndexError,
+        RecursionError,
+    ):
         return ""
     return text_of(tree) if isinstance(tree, html.HtmlElement) else ""
 
@@ -88,6 +109,15 @@ def _readability(source: str) -> str:
 def _trafilatura(source: str) -> str:
     try:
         found = trafilatura.extract(source, include_comments=False, include_tables=True, favor_precision=False)
-    except (etree.LxmlError, ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError, AssertionError):
+    except (
+        etree.LxmlError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        IndexError,
+        RecursionError,
+        AssertionError,
+    ):
         return ""
     return str(found or "")

@@ -16,7 +16,9 @@ _TITLES = re.compile(
     r"^(?:最新|热门|精彩|全部|网友|读者|用户|我要|发表|参与)?(?:评论|跟帖|跟贴|留言|回复)(?:区|列表|专区|互动)?(?:[((]?\s*\d+\s*条?[))]?)?[::]?$"
 )
 _KEEP = frozenset(("html", "body", "head", "main", "article"))
-_BYLINE = re.compile(r"(?:^|[\s_-])(?:author|byline|writer|zuozhe|bianji|editor|nickname|username|user-?name|avatar)(?:$|[\s_-])")
+_BYLINE = re.compile(
+    r"(?:^|[\s_-])(?:author|byline|writer|zuozhe|bianji|editor|nickname|username|user-?name|avatar)(?:$|[\s_-])"
+)
 
 
 def cut_comments(root: html.HtmlElement) -> int:
@@ -37,7 +39,9 @@ def cut_comments(root: html.HtmlElement) -> int:
 def cut_bylines(root: html.HtmlElement) -> None:
     """Remove the small boxes that name who wrote or posted: no record has an author (charter 1)."""
     for element in elements(root):
-        named = _BYLINE.search(name_of(element)) or element.get("rel") == "author" or element.get("itemprop") == "author"
+        named = (
+            _BYLINE.search(name_of(element)) or element.get("rel") == "author" or element.get("itemprop") == "author"
+        )
         if named and element.tag not in _KEEP and len(element.text_content()) < 80:
             drop(element)
 

@@ -22,7 +22,9 @@ _FULL = re.compile(
     r"|\s?(?P<sep>[-/.])\s?(?P<m2>1[0-2]|0?[1-9])\s?(?P=sep)\s?(?P<d2>3[01]|[12]\d|0?[1-9])(?!\d*[.\d]\d))" + _TIME
 )
 _SHORT = re.compile(r"(?<![\d年.])(?P<m>1[0-2]|0?[1-9])\s?月\s?(?P<d>3[01]|[12]\d|0?[1-9])\s?[日号]" + _TIME)
-_DASHED = re.compile(r"(?<![\d./-])(?P<m>1[0-2]|0[1-9])[-/](?P<d>3[01]|[12]\d|0[1-9])(?![\d/-])" + _TIME.removesuffix("?"))
+_DASHED = re.compile(
+    r"(?<![\d./-])(?P<m>1[0-2]|0[1-9])[-/](?P<d>3[01]|[12]\d|0[1-9])(?![\d/-])" + _TIME.removesuffix("?")
+)
 _WORDS = re.compile(r"(?P<word>今天|今日|昨天|昨日|前天)" + _TIME)
 _AGO = re.compile(r"(?P<n>\d{1,3})\s?(?P<unit>秒|分钟|小时|天)(?:之)?前|(?P<just>刚刚)")
 _NUMERALS = re.compile(r"(?P<y>[\d]{4})年(?P<m>十[\d]?|\d)月(?P<d>[23]?十[\d]?|\d)日")
@@ -124,7 +126,12 @@ def _ago(match: re.Match[str], now: datetime) -> Date | None:
     if match["just"]:
         return Date(now.astimezone(UTC), "minute", match.start(), match.end())
     n, unit = int(match["n"]), match["unit"]
-    back = {"秒": timedelta(seconds=n), "分钟": timedelta(minutes=n), "小时": timedelta(hours=n), "天": timedelta(days=n)}[unit]
+    back = {
+        "秒": timedelta(seconds=n),
+        "分钟": timedelta(minutes=n),
+        "小时": timedelta(hours=n),
+        "天": timedelta(days=n),
+    }[unit]
     at = (now - back).astimezone(UTC)
     if unit == "天":
         local = at.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -156,8 +163,18 @@ def _zone(text: str) -> timezone:
     return timezone(-offset if text[0] == "-" else offset)
 
 
-def _made(y: str, m: str, d: str, h: str = "", mi: str = "", s: str = "", *, now: datetime | None = None,
-          start: int = 0, end: int = 0) -> Date | None:
+def _made(
+    y: str,
+    m: str,
+    d: str,
+    h: str = "",
+    mi: str = "",
+    s: str = "",
+    *,
+    now: datetime | None = None,
+    start: int = 0,
+    end: int = 0,
+) -> Date | None:
     try:
         local = datetime(int(y), int(m), int(d), int(h or 0), int(mi or 0), int(s or 0), tzinfo=SHANGHAI)
     except ValueError:

@@ -10,7 +10,22 @@ _PROLOG = re.compile(r"^\s*<\?xml[^>]{0,200}\?>", re.I)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _CHINESE = {"gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "gb_2312-80": "gb18030", "cp936": "gb18030"}
 # Python also knows codecs such as rot13, zlib and unicode_escape, which a page must not choose.
-_WEB = ("utf-8", "utf-16", "gb", "hz", "big5", "iso8859", "iso2022", "cp125", "cp949", "cp950", "shift-jis", "euc", "koi8", "ascii")
+_WEB = (
+    "utf-8",
+    "utf-16",
+    "gb",
+    "hz",
+    "big5",
+    "iso8859",
+    "iso2022",
+    "cp125",
+    "cp949",
+    "cp950",
+    "shift-jis",
+    "euc",
+    "koi8",
+    "ascii",
+)
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 

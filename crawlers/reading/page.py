@@ -23,7 +23,17 @@ from pipeline.settings.sources import Selectors
 MAX_BYTES = 20_000_000
 MAX_TEXT = 200_000
 _OUTLET = re.compile(r"(?:来\s?源|稿源|信息来源|文章来源|消息来源)\s*[::]\s*([^\s|((【\[<>,。;;]{2,24})")
-_NOT_HTML = (b"%PDF", b"PK\x03\x04", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x1f\x8b", b"Rar!", b"\xd0\xcf\x11\xe0", b"RIFF")
+_NOT_HTML = (
+    b"%PDF",
+    b"PK\x03\x04",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"\x1f\x8b",
+    b"Rar!",
+    b"\xd0\xcf\x11\xe0",
+    b"RIFF",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +86,9 @@ def open_page(body: bytes, content_type: str, max_bytes: int = MAX_BYTES) -> tup
     if len(body) > max_bytes:
         raise QuarantineError("too_large", f"{len(body)} bytes")
     kind = content_type.partition(";")[0].strip().lower()
-    if body[:8].startswith(_NOT_HTML) or (kind and not any(k in kind for k in ("html", "xml", "text/plain", "octet-stream"))):
+    if body[:8].startswith(_NOT_HTML) or (
+        kind and not any(k in kind for k in ("html", "xml", "text/plain", "octet-stream"))
+    ):
         raise QuarantineError("not_html", kind[:60] if kind.isascii() else "")
     if not body.strip():
         raise QuarantineError("empty_text", "no bytes")
@@ -113,7 +125,11 @@ def _outlet(root: html.HtmlElement, selectors: Selectors) -> tuple[str, str]:
         if name:
             return name[:40], "selector"
     for meta in root.iter("meta"):
-        named = (meta.get("name") or meta.get("property") or "").lower() in ("contentsource", "mediaid", "article:source")
+        named = (meta.get("name") or meta.get("property") or "").lower() in (
+            "contentsource",
+            "mediaid",
+            "article:source",
+        )
         if named and meta.get("content"):
             return (meta.get("content") or "").strip()[:40], "meta"
     for element in elements(root):

@@ -14,16 +14,51 @@ from crawlers.reading.tree import drop, elements, name_of, parse_html, text_of
 from pipeline.records import SHANGHAI
 
 _META = (
-    "article:published_time", "og:published_time", "og:release_date", "publishdate", "pubdate", "publish_date", "publishtime",
-    "publish_time", "pubtime", "datepublished", "article:create_at", "apub:time", "weibo:article:create_at",
-    "bytedance:published_time", "dc.date.issued", "dc.date", "date", "_pubtime", "firstpublishdate", "createdate", "publication_date",
+    "article:published_time",
+    "og:published_time",
+    "og:release_date",
+    "publishdate",
+    "pubdate",
+    "publish_date",
+    "publishtime",
+    "publish_time",
+    "pubtime",
+    "datepublished",
+    "article:create_at",
+    "apub:time",
+    "weibo:article:create_at",
+    "bytedance:published_time",
+    "dc.date.issued",
+    "dc.date",
+    "date",
+    "_pubtime",
+    "firstpublishdate",
+    "createdate",
+    "publication_date",
+    "og:time",
 )
-_KEYWORD = re.compile(r"(?:发布|发表|发稿|刊发|更新|上传|录入|添加|编辑|公开|撰写|创建|生成)?(?:时间|日期)|发布于|发表于|发布|来源|稿源")
-_BAD_BEFORE = re.compile(r"(?:版权|备案|©|copyright|有效期|截止|截至|注册|登录|实施|施行|生日|出生)[^。\n]{0,12}$", re.I)
+_KEYWORD = re.compile(
+    r"(?:发布|发表|发稿|刊发|更新|上传|录入|添加|编辑|公开|撰写|创建|生成)?(?:时间|日期)|发布于|发表于|发布|来源|稿源"
+)
+_BAD_BEFORE = re.compile(
+    r"(?:版权|备案|©|copyright|有效期|截止|截至|注册|登录|实施|施行|生日|出生)[^。\n]{0,12}$", re.I
+)
 _BAD_AFTER = re.compile(r"^\s*(?:[-~—至到]\s*\d|起施行|起实施)")
-_LISTS = re.compile(r"related|recommend|hot|rank|list|xgxw|tuijian|sidebar|aside|footer|copyright|next|prev|breadcrumb|nav|menu")
-_DATE_CLASS = re.compile(r"(?:^|[\s_-])(?:\w*time\w*|\w*date\w*|pubtime|source|info\w*|laiyuan|ly|meta\w*|fbsj|rq)(?:$|[\s_-])")
-_SKIP_TAGS = frozenset(("ul", "ol", "aside", "footer", "nav"))
+_LISTS = re.compile(
+    r"related|recommend|hot|rank|list|xgxw|tuijian|sidebar|aside|footer|copyright|next|prev|breadcrumb|nav|menu"
+)
+_DATE_CLASS = re.compile(
+    r"(?:^|[\s_-])(?:\w*time\w*|\w*date\w*|pubtime|source|info\w*|laiyuan|ly|meta\w*|fbsj|rq)(?:$|[\s_-])"
+)
+_SCRIPT = re.compile(
+    r"""(?<![A-Za-z])(?:publish(?:ed)?_?(?:time|date|at)?|pub_?(?:time|date)|news_?time|p_?time|date_?published|post_?(?:time|date)\w*"""
+    r"""|current_?post_?date\w*|\w*_?(?:entry)?created_?(?:date|time|at))["']?\s*[:=]\s*["']?((?:19|20)\d\d[-/年]\d[^"']{5,30}|1\d{9}(?:\d{3})?\b)""",
+    re.I,
+)
+_MOST_SCRIPT = 300_000
+_LABEL = re.compile(
+    r"(?:发布|发表|发稿|刊发|上传|录入)(?:时间|日期)?\s*[::于]\s*([^\n]{6,40})|(?:^|\n|\s)(?:时间|日期)\s*[::]\s*([^\n]{6,40})"
+)
 _NEAR = 400  # characters around the title in which a publication line stands
 
 
@@ -32,22 +67,31 @@ def find_date(root: html.HtmlElement, url: str, title: str, now: datetime) -> tu
     meta = next(_meta_dates(root, now), None)
     near = _near_title(root, title, now)
     if meta is not None:
-        if meta[0].precision == "day" and near is not None and _same_day(meta[0], near[0]) and near[0].precision == "minute":
+        if (
+            meta[0].precision == "day"
+            and near is not None
+            and _same_day(meta[0], near[0])
+            and near[0].precision == "minute"
+        ):
             return near
         return meta
     in_url = date_in_url(url, now)
     if near is not None:
         return near
-    tagged = _time_element(root, now)
-    if tagged is not None:
-        return tagged, "time element"
+    for how, dates in (
+        ("time element", _time_elements(root, now)),
+        ("script", _script_dates(root, now)),
+        ("label", _labelled(root, now)),
+    ):
+        if dates and all(_same_day(dates[0], d) for d in dates):  # two days that contradict each other say nothing
+            return max(dates, key=lambda d: d.precision == "minute"), how
     return (in_url, "url") if in_url is not None else (None, "")
 
 
 def _meta_dates(root: html.HtmlElement, now: datetime) -> Iterator[tuple[Date, str]]:
     values: dict[str, str] = {}
     for meta in root.iter("meta"):
-        name = (meta.get("property") or meta.get("name") or meta.get("itemprop") or "").lower()
+        name = (meta.get("property") or meta.get("name") or meta.get("itemprop") or "").lower().strip()
         if name in _META and meta.get("content"):
             values.setdefault(name, meta.get("content") or "")
     for name in _META:
@@ -86,7 +130,8 @@ def _near_title(root: html.HtmlElement, title: str, now: datetime) -> tuple[Date
         score += 4 if _KEYWORD.search(line) else 0
         score += 3 if _FLAG in line else 0
         score += 2 if date.precision == "minute" else 0
-        score += 1 if own_line and not re.match(r"[^\s::来阅点浏字分]{3}", rest.strip()) else -3
+        alone = own_line and (date.precision == "minute" or not re.match(r"[^\s::来阅点浏字分]{3}", rest.strip()))
+        score += 1 if alone else -3
         distance = date.start - origin - len(title) if date.start >= origin else (origin - date.start) * 1.5
         score -= max(0.0, distance) / 100
         if at < 0:
@@ -140,9 +185,24 @@ def _place_of(title: str, text: str) -> int:
     return -1
 
 
-def _time_element(root: html.HtmlElement, now: datetime) -> Date | None:
-    dates = [d for e in root.iter("time") if (d := parse_date(e.get("datetime") or text_of(e), now)) is not None]
-    return dates[0] if len(dates) == 1 else None
+def _time_elements(root: html.HtmlElement, now: datetime) -> list[Date]:
+    return [d for e in root.iter("time") if (d := parse_date(e.get("datetime") or text_of(e), now)) is not None]
+
+
+def _script_dates(root: html.HtmlElement, now: datetime) -> list[Date]:
+    """What a page that draws itself keeps for it: `"publishTime":"2026-11-20 09:30"`."""
+    found = (m for e in root.iter("script") for m in _SCRIPT.finditer((e.text or "")[:_MOST_SCRIPT]))
+    return [d for m in found if (d := parse_date(m.group(1), now)) is not None]
+
+
+def _labelled(root: html.HtmlElement, now: datetime) -> list[Date]:
+    """Dates behind a word such as 发布时间, wherever they stand outside lists."""
+    text = text_of(root)
+    return [
+        d
+        for m in _LABEL.finditer(text)
+        if (d := next(find_dates(m.group(1) or m.group(2), now, relative=False), None)) is not None
+    ]
 
 
 def _same_day(one: Date, other: Date) -> bool:

@@ -14,6 +14,7 @@ _SEPARATOR = re.compile(r"\s*(?:[|_|»]|--+|——|\s[-–—·]\s|[-–—](?=[
 _TITLE_CLASS = re.compile(r"(?:^|[\s_-])(?:\w*title\w*|\w*headline\w*|bt|biaoti|\w*tit|h1)(?:$|[\s_-])")
 _META = ("og:title", "articletitle", "title", "twitter:title", "headline")
 _NOT = re.compile(r"^(?:首页|正文|新闻|详情|新闻中心|当前位置.*|内容|返回.*|登录|搜索)$")
+_PUBLICATION = re.compile(r"(?:发布|发表|更新)(?:时间|日期)|来源\s*[::]|责任编辑")
 _EDGE = re.compile(r"^[\s>»|·\-_]+|[\s>»|·_]+$")
 
 
@@ -33,6 +34,10 @@ def find_title(root: html.HtmlElement) -> tuple[str, str]:
     first = [t for t, how in headings if how == "h1"]
     if len(first) == 1 and not tag:
         return first[0], "h1"
+    if 0 < len(tag) <= 6:  # the site's name alone
+        for words, how in headings:
+            if len(words) >= 8:
+                return words, how
     if tag:
         return _without_site(tag), "title"
     return (first[0], "h1") if first else ("", "")
@@ -61,13 +66,15 @@ def json_ld(root: html.HtmlElement) -> Iterator[dict[str, object]]:
 def _headings(root: html.HtmlElement) -> Iterator[tuple[str, str]]:
     for element in elements(root):
         is_h1 = element.tag == "h1"
-        if not is_h1 and not (element.tag in ("h2", "h3", "h4", "div", "p", "span", "td", "strong", "font")
-                              and (element.tag in ("h2", "h3") or _TITLE_CLASS.search(name_of(element)))):
+        if not is_h1 and not (
+            element.tag in ("h2", "h3", "h4", "div", "p", "span", "td", "strong", "font")
+            and (element.tag in ("h2", "h3") or _TITLE_CLASS.search(name_of(element)))
+        ):
             continue
         if is_hidden(element) or len(element) > 12:
             continue
         words = _clean(text_of(element).replace("\n", " "))
-        if 4 <= len(words) <= 120 and not _NOT.match(words):
+        if 4 <= len(words) <= 120 and not _NOT.match(words) and not _PUBLICATION.search(words):
             yield words, "h1" if is_h1 else "heading"
 
 
@@ -99,12 +106,17 @@ def _without_site(text: str) -> str:
     """`Headline - Channel_Site` without what follows the headline: trailing pieces that are short."""
     pieces = list(_SEPARATOR.split(text))
     marks = _SEPARATOR.findall(text)
-    while len(pieces) > 1 and pieces[-1] and len(pieces[-1]) <= 20 and sum(map(len, pieces[:-1])) >= len(pieces[-1]) \
-            and sum(map(len, pieces[:-1])) >= 4:
+    while len(pieces) > 1 and len(pieces[-1]) <= 20 and _enough(pieces, marks[-1]):
         pieces.pop()
         marks.pop()
     whole = pieces[0] + "".join(m + p for m, p in zip(marks, pieces[1:], strict=False))
     return _clean(whole)
+
+
+def _enough(pieces: list[str], mark: str) -> bool:
+    """Whether what stands before the last mark can be a headline by itself."""
+    before = sum(map(len, pieces[:-1]))
+    return before >= 2 if mark.strip() in ("_", "|", "|") else before >= max(4, len(pieces[-1]))
 
 
 def _clean(text: str) -> str:

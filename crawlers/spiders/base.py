@@ -62,8 +62,14 @@ class SourceSpider(Spider):
 
     def request(self, url: str, callback: Callable[..., Parsed], *, priority: int = 0, **context: Any) -> Request:
         """A request whose answer comes to `callback(response, **context)`, or whose failure is counted."""
-        return Request(url, callback=self.answered, errback=self.failed, priority=priority, dont_filter=True,
-                       cb_kwargs={"reader": callback, "context": context})
+        return Request(
+            url,
+            callback=self.answered,
+            errback=self.failed,
+            priority=priority,
+            dont_filter=True,
+            cb_kwargs={"reader": callback, "context": context},
+        )
 
     def answered(self, response: Response, reader: Callable[..., Parsed], context: dict[str, Any]) -> Parsed:
         """Hand on, counting what can't be used. A full disk closes the spider: the next run fetches again."""
@@ -147,20 +153,39 @@ class SourceSpider(Spider):
         page = read_page(response.body, kind, response.url, self.source.selectors, self.now, max_bytes=self.max_bytes)
         self.tally.comments_cut += page.comments_cut
         identity = canonical(asked)
-        evidence = keep_evidence(self.sink.home, self.source.channel, self.sink.id_of(identity), response.body, kind,
-                                 self.source.selectors.remove, self.now)
+        evidence = keep_evidence(
+            self.sink.home,
+            self.source.channel,
+            self.sink.id_of(identity),
+            response.body,
+            kind,
+            self.source.selectors.remove,
+            self.now,
+        )
         self.sink.add(self.draft_of(page, identity, response, hint, title, date, evidence))
         yield from ()
 
-    def draft_of(self, page: PageText, identity: str, response: Response, hint: str, title: str, date: Date | None,
-                 evidence: str) -> Draft:
+    def draft_of(
+        self, page: PageText, identity: str, response: Response, hint: str, title: str, date: Date | None, evidence: str
+    ) -> Draft:
         """An article as a draft. A person's page without a known author counts as one voice per site at most (charter 1)."""
         at, precision = page.published_at, page.precision
-        if date is not None and (at is None or (precision == "day" and date.precision == "minute" and abs(date.at - at).days < 1)):
+        if date is not None and (
+            at is None or (precision == "day" and date.precision == "minute" and abs(date.at - at).days < 1)
+        ):
             at, precision = date.at, date.precision
         aliases = {canonical(u) for u in (response.url, page.canonical_url) if u}
         return Draft(
-            identity=identity, title=page.title or title, text=page.body, published_at=at, precision=precision, url=response.url,
-            aliases=tuple(sorted(aliases - {identity})), outlet=page.outlet, extractor=page.extractor, evidence=evidence,
-            voice=self.sink.voice(""), hint=hint,
+            identity=identity,
+            title=page.title or title,
+            text=page.body,
+            published_at=at,
+            precision=precision,
+            url=response.url,
+            aliases=tuple(sorted(aliases - {identity})),
+            outlet=page.outlet,
+            extractor=page.extractor,
+            evidence=evidence,
+            voice=self.sink.voice(""),
+            hint=hint,
         )

@@ -24,7 +24,9 @@ class Link:
 
 def open_list(response: Response, max_bytes: int) -> html.HtmlElement:
     """The tree of a list page. Raises QuarantineError as `open_page` does."""
-    root, _charset = open_page(response.body, (response.headers.get("Content-Type") or b"").decode("latin-1"), max_bytes)
+    root, _charset = open_page(
+        response.body, (response.headers.get("Content-Type") or b"").decode("latin-1"), max_bytes
+    )
     return root
 
 

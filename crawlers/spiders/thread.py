@@ -23,7 +23,9 @@ from pipeline.settings.sources import Selectors
 from pipeline.urls import canonical
 
 MOST_PAGES = 100  # of one topic in one run
-_QUOTE = re.compile(r"(?:^|[\s_-])(?:quote\w*|blockquote|reference|signature|sign|sightml|avatar|author\w*|userinfo|ip)(?:$|[\s_-])")
+_QUOTE = re.compile(
+    r"(?:^|[\s_-])(?:quote\w*|blockquote|reference|signature|sign|sightml|avatar|author\w*|userinfo|ip)(?:$|[\s_-])"
+)
 _FLOOR = re.compile(r"(?:^|[\s第#])(\d{1,6})\s?(?:楼|#|F\b)|#\s?(\d{1,6})\b", re.I)
 _OWN_ID = re.compile(r"\d{2,}")
 
@@ -58,18 +60,23 @@ class ThreadSpider(SourceSpider):
                 if self._topics > MOST_DETAILS:
                     self.tally.refused["too_many"] += 1
                     continue
-                yield self.request(url, self.parse_topic, priority=1, topic=topic, hint=hint, page=1, title="", born=None, names=set())
+                yield self.request(
+                    url, self.parse_topic, priority=1, topic=topic, hint=hint, page=1, title="", born=None, names=set()
+                )
         if links and (due or not self.was_complete) and page < self.source.max_pages:
             for url in self.links(response, [next_page(root, self.source.selectors)]):
                 yield self.request(url, self.parse_list, priority=2, page=page + 1)
 
-    def parse_topic(self, response: Response, topic: str, hint: str, page: int, title: str, born: datetime | None,
-                    names: set[str]) -> Parsed:
+    def parse_topic(
+        self, response: Response, topic: str, hint: str, page: int, title: str, born: datetime | None, names: set[str]
+    ) -> Parsed:
         """Every post of one page of a topic. The topic counts as read only when its last page was.
 
         `names` gathers the topic's authors in memory, so that they can be cut where others speak of them.
         """
-        root, _charset = open_page(response.body, (response.headers.get("Content-Type") or b"").decode("latin-1"), self.max_bytes)
+        root, _charset = open_page(
+            response.body, (response.headers.get("Content-Type") or b"").decode("latin-1"), self.max_bytes
+        )
         selectors = self.source.selectors
         following = next_page(root, selectors)
         if page == 1:
@@ -87,16 +94,36 @@ class ThreadSpider(SourceSpider):
             self.keep(post, topic, _without_names(title, names) if first else "", _without_names(post.text, names))
         if following and page < MOST_PAGES:
             for url in self.links(response, [following]):
-                yield self.request(url, self.parse_topic, priority=3, topic=topic, hint=hint, page=page + 1, title=title, born=born,
-                                   names=names)
+                yield self.request(
+                    url,
+                    self.parse_topic,
+                    priority=3,
+                    topic=topic,
+                    hint=hint,
+                    page=page + 1,
+                    title=title,
+                    born=born,
+                    names=names,
+                )
                 return
-        self.sink.note(Mark(self.sink.id_of("topic\0" + topic), self.now, min(born or self.now, self.now), self.now, "", hint))
+        self.sink.note(
+            Mark(self.sink.id_of("topic\0" + topic), self.now, min(born or self.now, self.now), self.now, "", hint)
+        )
 
     def keep(self, post: Post, topic: str, title: str, text: str) -> None:
-        self.sink.add(Draft(
-            identity=f"{topic}#{post.own_id}", title=title, text=text, published_at=post.date.at if post.date else None,
-            precision=post.date.precision if post.date else "unknown", thread=topic, extractor=EXTRACTOR, voice=post.voice, url=topic,
-        ))
+        self.sink.add(
+            Draft(
+                identity=f"{topic}#{post.own_id}",
+                title=title,
+                text=text,
+                published_at=post.date.at if post.date else None,
+                precision=post.date.precision if post.date else "unknown",
+                thread=topic,
+                extractor=EXTRACTOR,
+                voice=post.voice,
+                url=topic,
+            )
+        )
 
     def post_of(self, block: html.HtmlElement, names: set[str]) -> Post:
         """Read one post. The author's name goes into its voice and into `names`, the words to cut from this page's texts."""

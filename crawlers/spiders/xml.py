@@ -41,8 +41,15 @@ def inflate(body: bytes, most: int) -> bytes:
 
 def parse_xml(body: bytes) -> etree._Element:
     """Root of a document. Raises QuarantineError `not_xml`."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True, huge_tree=False,
-                             remove_comments=True, remove_pis=True)
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        recover=True,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
     try:
         root = etree.fromstring(body.strip(), parser)
     except (etree.LxmlError, ValueError):
@@ -69,7 +76,9 @@ def feed_entries(body: bytes) -> list[Entry]:
             break
         url = _feed_link(item)
         if url:
-            found.append(Entry(url, _child(item, "title"), _child(item, "pubDate", "published", "date", "updated", "issued")))
+            found.append(
+                Entry(url, _child(item, "title"), _child(item, "pubDate", "published", "date", "updated", "issued"))
+            )
     return found
 
 

@@ -74,7 +74,7 @@ def create_user(
     """A new account without password. Raises Refused (in Chinese) for a bad or taken name or an unknown role."""
     name = name.strip().lower()
     if not _NAME.match(name):
-        raise Refused("登录名用 2–32 个小写字母、数字、点、横线或下划线,以字母开头")
+        raise Refused("登录名用 2–32 个小写字母、数字、点、横线或下划线，以字母开头")
     if name == "system":
         raise Refused("system 这个名字留给系统使用")
     if role not in ROLE_NAMES:
@@ -82,7 +82,7 @@ def create_user(
     if session.scalar(select(func.count()).select_from(User).where(User.name == name)):
         raise Refused(f"登录名 {name} 已经有人用了")
     if role != "admin" and not office_ids:
-        raise Refused("请至少选一个单位:没有单位的账号什么也看不到")
+        raise Refused("请至少选一个单位：没有单位的账号什么也看不到")
     user = User(
         id=secrets.token_hex(16),
         name=name,
@@ -108,7 +108,7 @@ def disable_user(session: Session, user: User, now: datetime, actor: str = "syst
             .where(User.role == "admin", User.disabled_at.is_(None), User.id != user.id)
         )
         if not session.scalar(others):
-            raise Refused("这是最后一个管理员账号,不能停用")
+            raise Refused("这是最后一个管理员账号，不能停用")
     user.disabled_at = now
     session.execute(delete(SessionRow).where(SessionRow.user_id == user.id))
     _void_links(session, user, now)
@@ -192,7 +192,7 @@ def set_password(session: Session, user: User, password: str, now: datetime, kee
     if len(password) > PASSWORD_MAX:
         raise Refused(f"密码最多 {PASSWORD_MAX} 个字符")
     if len(set(password)) < 5 or user.name in password.lower():
-        raise Refused("这个密码太容易猜到:不要用重复的字符,也不要包含登录名")
+        raise Refused("这个密码太容易猜到：不要用重复的字符，也不要包含登录名")
     user.password_hash = _hasher.hash(password)
     session.execute(delete(SessionRow).where(SessionRow.user_id == user.id, SessionRow.token_hash != keep))
     _void_links(session, user, now)

@@ -35,16 +35,19 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[DatabaseSession]:
         """One transaction; on SQLite it takes the write lock at once, so that what it read stays true."""
-        with self.engine.connect().execution_options(tingjian_write=True) as connection, self._sessions(bind=connection) as session:
-            with session.begin():
-                yield session
+        with (
+            self.engine.connect().execution_options(tingjian_write=True) as connection,
+            self._sessions(bind=connection) as session,
+            session.begin(),
+        ):
+            yield session
 
     @contextmanager
     def read(self) -> Iterator[DatabaseSession]:
         """A snapshot; changes are rolled back."""
         with self._sessions() as session:
             yield session
-            session.rollback()
+            session.expunge_all()  # rows stay readable after the rollback that closing brings
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; safe to run at every start."""

@@ -54,7 +54,13 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UTCDateTime(), dict[str, Any]: JSON, list[str]: JSON, list[Any]: JSON, str: String(255)}
+    type_annotation_map = {
+        datetime: UTCDateTime(),
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+        list[Any]: JSON,
+        str: String(255),
+    }
 
 
 # --- what came in ---------------------------------------------------------------------------------------------------
@@ -307,7 +313,9 @@ class Clock(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     incident_id: Mapped[str] = mapped_column(String(32), ForeignKey("incidents.id"), index=True)
     office_ids: Mapped[list[str]]
-    kind: Mapped[str] = mapped_column(String(32))  # acknowledge, first_statement, press_conference, answer, procedural_reply, result
+    kind: Mapped[str] = mapped_column(
+        String(32)
+    )  # acknowledge, first_statement, press_conference, answer, procedural_reply, result
     title: Mapped[str]
     basis: Mapped[str] = mapped_column(Text, default="")  # the rule it comes from
     starts_at: Mapped[datetime]

@@ -114,10 +114,7 @@ class SqliteIndex:
     # --- reading
 
     def get(self, item_id: str, office_ids: Sequence[str]) -> Item | None:
-        rows = {
-            office: document
-            for office, document in self._rows("SELECT office_id, document FROM items WHERE id = ?", (item_id,))
-        }
+        rows = dict(self._rows("SELECT office_id, document FROM items WHERE id = ?", (item_id,)))
         return next((from_document(json.loads(rows[o])) for o in office_ids if o in rows), None)
 
     def indexed_since(self, after: datetime, office_ids: Sequence[str], limit: int = 1000) -> list[Item]:

@@ -20,7 +20,9 @@ from pipeline.privacy.names import Span, name_spans
 _FOLD = {full: full - 0xFEE0 for full in range(0xFF01, 0xFF5F)}
 _FOLD |= {0x1D7CE + n: ord("0") + n % 10 for n in range(50)}
 _FOLD |= dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63, ord("_")], ord("-"))
-_FOLD |= dict.fromkeys([0xA0, *range(0x2000, 0x2010), 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF, 0x09, 0x0A, 0x0D], ord(" "))
+_FOLD |= dict.fromkeys(
+    [0xA0, *range(0x2000, 0x2010), 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF, 0x09, 0x0A, 0x0D], ord(" ")
+)
 _FOLD |= dict.fromkeys([0xB7, 0x2022, 0x2027, 0x30FB], ord("."))
 
 _GAP = r"[ .-]?"
@@ -30,7 +32,9 @@ _ID = re.compile(
     r"|\d{8}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}"
     rf"|(?:\d{_GAP}){{17}}[Xx])(?!\d)"
 )
-_CARD = re.compile(rf"(?<!\d)(?:\d{{4}}{_SEP}){{3}}(?:\d{{4}}{_SEP}\d{{1,3}}|\d{{4}})(?!\d)|(?<!\d)\d(?:{_GAP}\d){{15,18}}(?!{_GAP}\d)")
+_CARD = re.compile(
+    rf"(?<!\d)(?:\d{{4}}{_SEP}){{3}}(?:\d{{4}}{_SEP}\d{{1,3}}|\d{{4}})(?!\d)|(?<!\d)\d(?:{_GAP}\d){{15,18}}(?!{_GAP}\d)"
+)
 _MOBILE = re.compile(
     rf"(?<!\d)(?:\(?(?:\+|00)?86\)?{_SEP})?"
     rf"1[3-9]\d(?:{_SEP}\d{{4}}{_SEP}\d{{4}}|{_SEP}\d{{3}}{_SEP}\d{{5}})(?!\d)"
@@ -136,7 +140,10 @@ class Masker:
     def _own(self, number: str) -> bool:
         """Whether this is one of the numbers that stay, also with or without area code and extension."""
         plain = _digits(re.split("转|分机|(?<=[0-9]{7})-", number)[0])
-        return any(plain == k or (min(len(plain), len(k)) >= 7 and (plain.endswith(k) or k.endswith(plain))) for k in self._keep)
+        return any(
+            plain == k or (min(len(plain), len(k)) >= 7 and (plain.endswith(k) or k.endswith(plain)))
+            for k in self._keep
+        )
 
 
 _DEFAULT = Masker()

@@ -105,7 +105,12 @@ def _name_span(run: str, start: int, sure: bool) -> Span | None:
     """
     width = 2 if run.startswith(_LONG_SURNAMES) and len(run) > 2 else 1
     given = run[width:]
-    if (run[:2] in _NO_NAME and not sure) or given[0] in _FUNCTION or given.startswith(_TITLES) or given[1:].startswith("某"):
+    if (
+        (run[:2] in _NO_NAME and not sure)
+        or given[0] in _FUNCTION
+        or given.startswith(_TITLES)
+        or given[1:].startswith("某")
+    ):
         return None
     alone = len(given) < 2 or given[1] in _FUNCTION or given[1:].startswith(_TITLES)
     length = 1 if alone else 2

@@ -50,7 +50,7 @@ def unseal(envelope: Envelope, ring: StagingKeys) -> Capture:
                 voice.append((key_id, str(_unlock(ring.get(key_id), locked)["voice"])))
             except Unreadable:
                 continue  # that key has died: the voice counts under the newer one only
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise QuarantineError("bad_envelope", type(error).__name__) from None
     return replace(capture, voice=tuple(sorted(voice)))
 

@@ -63,7 +63,7 @@ class StagingKeys:
 
     def live(self, now: datetime) -> tuple[StagingKey, ...]:
         """The two live keys, oldest first; makes what is missing."""
-        window = int(now.timestamp()) // _STEP
+        window = window_of(now)
         return tuple(self._obtain(str(w)) for w in (window - 1, window))
 
     def get(self, key_id: str) -> StagingKey:
@@ -78,15 +78,16 @@ class StagingKeys:
         dead = [
             p.stem
             for p in self.folder.glob("*.key")
-            if (int(p.stem) * _STEP + KEY_LIFE.total_seconds()) <= now.timestamp()
+            if p.stem.isdigit() and (int(p.stem) * _STEP + KEY_LIFE.total_seconds()) <= now.timestamp()
         ]
         for key_id in dead:
             path = self._path(key_id)
-            with path.open("r+b") as f:
-                f.write(bytes(32))
-                f.flush()
-                os.fsync(f.fileno())
-            path.unlink()
+            with suppress(FileNotFoundError):  # another process destroys it too
+                with path.open("r+b") as f:
+                    f.write(bytes(32))
+                    f.flush()
+                    os.fsync(f.fileno())
+                path.unlink()
             self._cache.pop(key_id, None)
         return sorted(dead)
 
@@ -110,6 +111,11 @@ class StagingKeys:
             scratch.unlink()
         key = self._cache[key_id] = StagingKey(key_id, path.read_bytes())
         return key
+
+
+def window_of(time: datetime) -> int:
+    """Number of the 36-hour window: the id of the key that is new then."""
+    return int(time.timestamp()) // _STEP
 
 
 def voice_of(keys: Sequence[StagingKey], site: str, author: str) -> Voice:

@@ -57,7 +57,9 @@ def _hear(home: Home, db: Database, index: Index, staging: Staging, now: datetim
     items = _items(home, index, now)
     with db.read() as session:
         placed = {row.item_id: row.issue_id for row in session.scalars(select(IssueItem))}
-        rows = list(session.scalars(select(IssueRow).where(IssueRow.last_at >= now - WINDOW).order_by(IssueRow.first_at)))
+        rows = list(
+            session.scalars(select(IssueRow).where(IssueRow.last_at >= now - WINDOW).order_by(IssueRow.first_at))
+        )
         redirects = {r.old_id: r.new_id for r in session.scalars(select(IssueRedirect))}
     documents = sorted(
         [_of_item(i, placed.get(i.id, "")) for i in items] + [_of_post(p, redirects) for p in _with_topic(posts)],
@@ -66,11 +68,15 @@ def _hear(home: Home, db: Database, index: Index, staging: Staging, now: datetim
     found = cluster(documents, {row.id: row.profile for row in rows}, lambda: secrets.token_hex(8))
     seen = Counter(word for d in documents for word in set(d.words))
     moved = [
-        (p, {"issue": found.places[p.id]}) for p in posts.values() if p.id in found.places and p.place.get("issue") != found.places[p.id]
+        (p, {"issue": found.places[p.id]})
+        for p in posts.values()
+        if p.id in found.places and p.place.get("issue") != found.places[p.id]
     ]
     staging.place(moved, ())
     published = _publish(home, db, found, items, list(posts.values()), {row.id: row for row in rows}, seen, now)
-    staging.place((), [p.id for p in posts.values() if p.id in found.places and published.get(found.places[p.id], False)])
+    staging.place(
+        (), [p.id for p in posts.values() if p.id in found.places and published.get(found.places[p.id], False)]
+    )
     _note_on_documents(db, index, items)
     return HearReport(len(documents), len(published), len(found.redirects), signals)
 
@@ -104,12 +110,18 @@ def _items(home: Home, index: Index, now: datetime) -> list[Item]:
 def _with_topic(posts: dict[str, Post]) -> list[Post]:
     """Relevant posts, and replies of a thread in which a relevant post stands."""
     threads = {p.thread for p in posts.values() if p.thread and any(_relevant(r) for r in p.offices.values())}
-    return [p for p in posts.values() if not p.backfill and (any(_relevant(r) for r in p.offices.values()) or p.thread in threads)]
+    return [
+        p
+        for p in posts.values()
+        if not p.backfill and (any(_relevant(r) for r in p.offices.values()) or p.thread in threads)
+    ]
 
 
 def _of_item(item: Item, issue_id: str) -> Document:
     titles = frozenset(w for w in item.words if w in item.title)
-    return Document(item.doc_id, item.words, titles, frozenset(item.topics), item.occurred_at, (item.story_id, item.id), issue_id)
+    return Document(
+        item.doc_id, item.words, titles, frozenset(item.topics), item.occurred_at, (item.story_id, item.id), issue_id
+    )
 
 
 def _of_post(post: Post, redirects: dict[str, str]) -> Document:

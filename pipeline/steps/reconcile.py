@@ -46,7 +46,9 @@ def _batches(home: Home, session: Session) -> Iterator[str]:
 
 def _documents(home: Home, session: Session, index: Index) -> Iterator[str]:
     offices = [o.id for o in home.offices]
-    purged = session.scalar(select(func.coalesce(func.sum(Counter.value), 0)).where(Counter.name == "index.purged")) or 0
+    purged = (
+        session.scalar(select(func.coalesce(func.sum(Counter.value), 0)).where(Counter.name == "index.purged")) or 0
+    )
     missing = stale = 0
     rows = session.execute(select(RegistryRow.id, RegistryRow.revision).where(RegistryRow.channel != "public"))
     for item_id, revision in rows:

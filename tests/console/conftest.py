@@ -77,7 +77,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         create_user(s, "chen", "陈分析", "analyst", [CITY], NOW)
         create_user(s, "li", "李值班", "duty", [DISTRICT], NOW)
     app = create_app(home, db, index, lambda: found.now)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     deadline = time.monotonic() + 15

@@ -146,7 +146,14 @@ def items() -> list[Item]:
              source_id="yx", outlet="云溪发布", topics=("praise",), level=4, issue_id="issue-yunxi"),
     ]  # fmt: skip
     archive = [
-        item(f"o{n}", f"清江检察院公益诉讼督促整治河道第 {n} 期", "检察机关督促有关部门清理河道。" * 6, when=at(6 + n * 0.8), issue_id="", level=4)
+        item(
+            f"o{n}",
+            f"清江检察院公益诉讼督促整治河道第 {n} 期",
+            "检察机关督促有关部门清理河道。" * 6,
+            when=at(6 + n * 0.8),
+            issue_id="",
+            level=4,
+        )
         for n in range(45)
     ]
     return found + archive
@@ -250,19 +257,34 @@ def fill(home: Home, db: Database, index: Index) -> None:
                           quarantined=1, refused=0))  # fmt: skip
         s.add(BatchRow(id="b1", source_id="forum", created_at=at(1), committed_at=at(1), taken=66, items=0, staged=63, unchanged=0,
                        quarantined=3, expired=0, reasons={}))  # fmt: skip
-        s.add(Quarantined(id="q1", source_id="hotline", reason="bad_date", detail="12309-20261119.xlsx 第 6 行", seen_at=at(2)))
-        s.add(Quarantined(id="q2", source_id="forum", reason="no_text", detail="http://bbs.example.org/t/1001", seen_at=at(2)))
+        s.add(
+            Quarantined(
+                id="q1", source_id="hotline", reason="bad_date", detail="12309-20261119.xlsx 第 6 行", seen_at=at(2)
+            )
+        )
+        s.add(
+            Quarantined(
+                id="q2", source_id="forum", reason="no_text", detail="http://bbs.example.org/t/1001", seen_at=at(2)
+            )
+        )
         for office in (CITY, DISTRICT):
             s.add(DigestRow(id=f"{office}:2026-W46", office_ids=[office], starts_at=at(12), ends_at=at(5), title=f"{office} 第46周周报",
                             facts={}, html=f"<html><head><title>t</title></head><body><h1>一周概况</h1>{HOSTILE}<p>本周公众 20 人以上谈到不起诉决定。</p></body></html>",
                             text="一周概况\n本周公众 20 人以上谈到不起诉决定。", created_at=at(5)))  # fmt: skip
-        told = s.query(Notification).join(Incident, Incident.id == Notification.incident_id).filter(Incident.title.like("冒充%")).first()
+        told = (
+            s.query(Notification)
+            .join(Incident, Incident.id == Notification.incident_id)
+            .filter(Incident.title.like("冒充%"))
+            .first()
+        )
         assert told is not None
         short = told.short_id
     mail(home.folder / "mail", "1.eml", f"[听见 {short}] 【红】冒充检察官要求转账", "Ⅰ级(红) 冒充检察官\n先做什么:发布提醒",
          f"<html><body><p>网页版</p>{HOSTILE}</body></html>")  # fmt: skip
     mail(home.folder / "mail", "2.eml", f"主题{HOSTILE}", f"正文{HOSTILE}")
-    (home.folder / "mail" / "3.eml").write_bytes(b"Subject: =?utf-8?b?!!!?=\r\nDate: nonsense\r\nContent-Type: text/plain; charset=nope\r\n\r\n\xff\xfe")
+    (home.folder / "mail" / "3.eml").write_bytes(
+        b"Subject: =?utf-8?b?!!!?=\r\nDate: nonsense\r\nContent-Type: text/plain; charset=nope\r\n\r\n\xff\xfe"
+    )
 
 
 def build(folder: Path, port: int = 8600) -> tuple[Home, Database, Index]:

@@ -99,7 +99,12 @@ def test_frames_are_sandboxed(admin: httpx.Client) -> None:
         assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in outer.text
         assert "frame-src 'self'" in outer.headers["content-security-policy"]
         policy = inner.headers["content-security-policy"]
-        assert "sandbox" in policy and "default-src 'none'" in policy and "script-src" not in policy and "allow-scripts" not in policy
+        assert (
+            "sandbox" in policy
+            and "default-src 'none'" in policy
+            and "script-src" not in policy
+            and "allow-scripts" not in policy
+        )
         assert inner.headers["x-frame-options"] == "SAMEORIGIN"
 
 
@@ -114,6 +119,12 @@ def test_evidence_is_text_only_and_stays_in_its_folder(city: httpx.Client, house
 
 
 def test_unknown_things_look_alike(city: httpx.Client) -> None:
-    for path in ("/items/nothing", "/incidents/nothing", "/digests/nothing", "/inbox/..%2Fsecret.txt", "/inbox/none.eml"):
+    for path in (
+        "/items/nothing",
+        "/incidents/nothing",
+        "/digests/nothing",
+        "/inbox/..%2Fsecret.txt",
+        "/inbox/none.eml",
+    ):
         assert city.get(path).status_code == 404, path
     assert city.get("/no-such-page").status_code == 404

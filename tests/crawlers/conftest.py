@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from site_on_loopback import House, Site  # noqa: E402
+from site_on_loopback import House, Site
 
 
 @pytest.fixture

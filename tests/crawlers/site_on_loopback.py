@@ -68,9 +68,12 @@ class Site:
 
     def article(self, path: str, title: str, body: str, date: str = "2026-11-20 09:30", more: str = "") -> None:
         paragraphs = "".join(f"<p>{p}</p>" for p in body.split("\n"))
-        self.put(path, f"<html><head><title>{title}_测试新闻网</title></head><body><div class='nav'><a href='/'>首页</a></div>"
-                       f"<h1>{title}</h1><div class='info'>发布时间:{date} 来源:测试日报</div>"
-                       f"<div class='content'>{paragraphs}</div>{more}</body></html>")
+        self.put(
+            path,
+            f"<html><head><title>{title}_测试新闻网</title></head><body><div class='nav'><a href='/'>首页</a></div>"
+            f"<h1>{title}</h1><div class='info'>发布时间:{date} 来源:测试日报</div>"
+            f"<div class='content'>{paragraphs}</div>{more}</body></html>",
+        )
 
     def serve(self) -> ThreadingHTTPServer:
         site = self
@@ -111,15 +114,28 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "config" / "sources").mkdir(parents=True)
-        self.write("tingjian.yaml", {"crawl": {"contact": "press@example.org", "timeout_seconds": 5, "max_page_bytes": 300_000}})
-        self.write("office.yaml", {"offices": [{"id": "city", "name": "清江市人民检察院", "short_name": "清江市检", "numbers": ["0689-6612309"]}]})
+        self.write(
+            "tingjian.yaml",
+            {"crawl": {"contact": "press@example.org", "timeout_seconds": 5, "max_page_bytes": 300_000}},
+        )
+        self.write(
+            "office.yaml",
+            {
+                "offices": [
+                    {"id": "city", "name": "清江市人民检察院", "short_name": "清江市检", "numbers": ["0689-6612309"]}
+                ]
+            },
+        )
 
     def write(self, name: str, data: dict[str, Any]) -> None:
         (self.folder / "config" / name).write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
 
     def source(self, source_id: str, kind: str, channel: str, urls: list[str], **more: Any) -> None:
         given = {"delay_seconds": 0, "allow_private": True, **more}
-        self.write(f"sources/{source_id}.yaml", {"id": source_id, "name": source_id, "kind": kind, "channel": channel, "urls": urls, **given})
+        self.write(
+            f"sources/{source_id}.yaml",
+            {"id": source_id, "name": source_id, "kind": kind, "channel": channel, "urls": urls, **given},
+        )
 
     @property
     def home(self) -> Home:
@@ -127,8 +143,14 @@ class House:
 
     def start(self, now: datetime = NOW) -> subprocess.Popen[str]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "no_proxy": "*"}
-        return subprocess.Popen([sys.executable, "-c", _SCRIPT, str(self.folder), now.isoformat()], cwd=ROOT, env=environment, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen(
+            [sys.executable, "-c", _SCRIPT, str(self.folder), now.isoformat()],
+            cwd=ROOT,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def crawl(self, now: datetime = NOW) -> dict[str, dict[str, Any]]:
         process = self.start(now)
@@ -141,7 +163,12 @@ class House:
     def captures(self) -> list[Capture]:
         """Everything in the spool, unsealed; a capture of the same id twice comes twice."""
         ring = StagingKeys(self.home.staging / "keys")
-        return [unseal(line, ring) for batch in Spool(self.home.spool).batches() for _, line in batch.lines() if "report" not in line]
+        return [
+            unseal(line, ring)
+            for batch in Spool(self.home.spool).batches()
+            for _, line in batch.lines()
+            if "report" not in line
+        ]
 
     def everything_on_disk(self, skip: tuple[str, ...] = ()) -> bytes:
         """All bytes that lie in the home folder, with every sealed capture opened beside them."""

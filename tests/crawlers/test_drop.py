@@ -9,23 +9,38 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from site_on_loopback import NOW, House
 
 from crawlers.drop.files import expire_done
 from crawlers.drop.rows import received_at
 from crawlers.run import crawl
 from pipeline.errors import QuarantineError
-from site_on_loopback import NOW, House
 
 HEADER = ["受理编号", "受理时间", "来电人", "诉求类别", "诉求内容"]
-COLUMNS = {"text": "诉求内容", "source_ref": "受理编号", "received_at": "受理时间", "title": "诉求类别", "author": "来电人"}
+COLUMNS = {
+    "text": "诉求内容",
+    "source_ref": "受理编号",
+    "received_at": "受理时间",
+    "title": "诉求类别",
+    "author": "来电人",
+}
 
 
 @pytest.fixture
 def drop(house: House, tmp_path: Path) -> Path:
     folder = tmp_path / "drop"
     folder.mkdir()
-    house.write("sources/line.yaml", {"id": "line", "name": "12309 热线", "kind": "drop", "channel": "submission", "folder": str(folder),
-                                      "columns": COLUMNS})
+    house.write(
+        "sources/line.yaml",
+        {
+            "id": "line",
+            "name": "12309 热线",
+            "kind": "drop",
+            "channel": "submission",
+            "folder": str(folder),
+            "columns": COLUMNS,
+        },
+    )
     return folder
 
 
@@ -45,20 +60,26 @@ def xlsx(path: Path, rows: list[list[object]]) -> None:
 
 
 def test_bad_rows_are_set_aside_and_the_others_go_on(house: House, drop: Path) -> None:
-    xlsx(drop / "a.xlsx", [
-        ["十二月受理登记表"], HEADER,
-        ["Q1", "2026-11-20 09:12", "甲", "投诉", "热线打了三天没有人接"],
-        ["Q2", "2026-11-20 25:61", "乙", "投诉", "时间写错的一行"],
-        ["Q3", datetime(2026, 11, 20, 10, 30), "甲", "咨询", "真正的日期单元格"],
-        [],
-        ["Q4", "2026/11/20", "丙", "咨询", None],
-        [20261120005.0, 46346.5, "丁", "咨询", "编号和时间都是数字"],
-    ])
+    xlsx(
+        drop / "a.xlsx",
+        [
+            ["十二月受理登记表"],
+            HEADER,
+            ["Q1", "2026-11-20 09:12", "甲", "投诉", "热线打了三天没有人接"],
+            ["Q2", "2026-11-20 25:61", "乙", "投诉", "时间写错的一行"],
+            ["Q3", datetime(2026, 11, 20, 10, 30), "甲", "咨询", "真正的日期单元格"],
+            [],
+            ["Q4", "2026/11/20", "丙", "咨询", None],
+            [20261120005.0, 46346.5, "丁", "咨询", "编号和时间都是数字"],
+        ],
+    )
     report = run(house)
     captures = {c.source_ref: c for c in house.captures()}
     assert set(captures) == {"Q1", "Q3", "20261120005"}
-    assert report["quarantined"] == [{"reason": "bad_date", "detail": "", "place": "a.xlsx 第 4 行"},
-                                     {"reason": "empty_text", "detail": "", "place": "a.xlsx 第 7 行"}]
+    assert report["quarantined"] == [
+        {"reason": "bad_date", "detail": "", "place": "a.xlsx 第 4 行"},
+        {"reason": "empty_text", "detail": "", "place": "a.xlsx 第 7 行"},
+    ]
     assert captures["Q3"].received_at == datetime(2026, 11, 20, 2, 30, tzinfo=UTC)
     assert captures["20261120005"].received_at == datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
     assert captures["Q1"].title == "投诉" and captures["Q1"].url == "" and captures["Q1"].voice
@@ -69,7 +90,10 @@ def test_bad_rows_are_set_aside_and_the_others_go_on(house: House, drop: Path) -
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
 @pytest.mark.parametrize("delimiter", [",", "\t", ";"])
 def test_csv_in_every_encoding(house: House, drop: Path, encoding: str, delimiter: str) -> None:
-    lines = [delimiter.join(HEADER), delimiter.join(["Q1", "2026年11月20日 9时12分", "甲", "投诉", "㵲泉社区热线没有人接"])]
+    lines = [
+        delimiter.join(HEADER),
+        delimiter.join(["Q1", "2026年11月20日 9时12分", "甲", "投诉", "㵲泉社区热线没有人接"]),
+    ]
     (drop / "a.csv").write_bytes("\r\n".join(lines).encode(encoding))
     run(house)
     capture = house.captures()[0]
@@ -78,8 +102,10 @@ def test_csv_in_every_encoding(house: House, drop: Path, encoding: str, delimite
 
 def test_the_same_rows_in_a_later_export_are_heard_once(house: House, drop: Path) -> None:
     for day in (1, 2):
-        (drop / f"{day}.csv").write_text(",".join(HEADER) + "\n" + "".join(
-            f"Q{n},2026-11-20 10:00,甲,投诉,第{n}件\n" for n in range(day * 2)), encoding="utf-8")
+        (drop / f"{day}.csv").write_text(
+            ",".join(HEADER) + "\n" + "".join(f"Q{n},2026-11-20 10:00,甲,投诉,第{n}件\n" for n in range(day * 2)),
+            encoding="utf-8",
+        )
         run(house, NOW + timedelta(days=day))
     assert sorted(c.source_ref for c in house.captures()) == ["Q0", "Q1", "Q2", "Q3"]
 
@@ -91,7 +117,10 @@ def test_files_of_people_are_deleted_and_the_offices_expire_after_a_week(house: 
     assert (drop / "done" / "a.csv").stat().st_mtime == NOW.timestamp()
     assert expire_done(house.home, source, NOW + timedelta(days=6)) == 0
     assert expire_done(house.home, source, NOW + timedelta(days=7, minutes=1)) == 1
-    house.write("sources/line.yaml", {"id": "line", "name": "导出", "kind": "drop", "channel": "public", "folder": str(drop), "columns": COLUMNS})
+    house.write(
+        "sources/line.yaml",
+        {"id": "line", "name": "导出", "kind": "drop", "channel": "public", "folder": str(drop), "columns": COLUMNS},
+    )
     (drop / "b.csv").write_text(",".join(HEADER) + "\nQ9,2026-11-20 10:00,甲,投诉,另一件事情\n", encoding="utf-8")
     run(house)
     public = next(c for c in house.captures() if c.channel == "public")
@@ -107,7 +136,9 @@ def test_a_broken_workbook_is_set_aside_and_one_still_arriving_is_left(house: Ho
     old = time.time() - 120
     os.utime(path, (old, old))
     report = run(house)
-    assert not path.exists() and report["quarantined"] == [{"reason": "bad_file", "detail": "BadZipFile", "place": "broken.xlsx"}]
+    assert not path.exists() and report["quarantined"] == [
+        {"reason": "bad_file", "detail": "BadZipFile", "place": "broken.xlsx"}
+    ]
 
 
 def test_a_missing_column_is_said(house: House, drop: Path) -> None:

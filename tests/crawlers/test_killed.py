@@ -60,8 +60,17 @@ def test_sigkill_in_the_middle_of_a_drop_file(house: House, tmp_path: Path) -> N
     drop.mkdir()
     rows = "".join(f"Q{n},2026-11-20 10:00,热线第{n}次没有人接\n" for n in range(3000))
     (drop / "big.csv").write_text("编号,时间,内容\n" + rows, encoding="utf-8-sig")
-    house.write("sources/line.yaml", {"id": "line", "name": "热线", "kind": "drop", "channel": "submission", "folder": str(drop),
-                                      "columns": {"text": "内容", "source_ref": "编号", "received_at": "时间"}})
+    house.write(
+        "sources/line.yaml",
+        {
+            "id": "line",
+            "name": "热线",
+            "kind": "drop",
+            "channel": "submission",
+            "folder": str(drop),
+            "columns": {"text": "内容", "source_ref": "编号", "received_at": "时间"},
+        },
+    )
     process = house.start()
     ready = house.home.spool / "ready"
     deadline = time.monotonic() + 30

@@ -6,20 +6,28 @@ import gzip
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from crawlers.evidence import expire_evidence, read_evidence
-from pipeline.privacy.staging_keys import distinct_voices
 from site_on_loopback import NOW, House, Site
 
-LONG = "清江市人民检察院昨日通报一起公益诉讼案件的办理情况,案件涉及饮用水源地保护,检察机关已向主管部门制发检察建议。" * 3
+from crawlers.evidence import expire_evidence, read_evidence
+from pipeline.privacy.staging_keys import distinct_voices
+
+LONG = (
+    "清江市人民检察院昨日通报一起公益诉讼案件的办理情况,案件涉及饮用水源地保护,检察机关已向主管部门制发检察建议。" * 3
+)
 
 
 def test_listing_follows_pages_and_reads_gb18030(site: Site, house: House) -> None:
-    site.put("/dt/index.html", '<ul class="l"><li><a href="t1.html">一</a></li><li><a href="t2.html">二</a></li></ul><a href="index_2.html">下一页</a>')
+    site.put(
+        "/dt/index.html",
+        '<ul class="l"><li><a href="t1.html">一</a></li><li><a href="t2.html">二</a></li></ul><a href="index_2.html">下一页</a>',
+    )
     site.put("/dt/index_2.html", '<ul class="l"><li><a href="t3.html">三</a></li></ul>')
     for n in (1, 2):
         site.article(f"/dt/t{n}.html", f"第{n}条要闻消息标题", LONG)
-    page = ("<html><head><meta charset=gb2312><title>㵲泉社区听证会</title></head><body><h1>㵲泉社区听证会</h1>"
-            f"<p>日期:2026年11月19日</p><div>{LONG}㵲水</div></body></html>")
+    page = (
+        "<html><head><meta charset=gb2312><title>㵲泉社区听证会</title></head><body><h1>㵲泉社区听证会</h1>"
+        f"<p>日期:2026年11月19日</p><div>{LONG}㵲水</div></body></html>"
+    )
     site.put("/dt/t3.html", page.encode("gb18030"), Content_Type="text/html")
     house.source("official", "listing", "official", [site.url + "/dt/index.html"], selectors={"link": ".l a"})
     report = house.crawl()["official"]
@@ -34,7 +42,9 @@ def test_listing_follows_pages_and_reads_gb18030(site: Site, house: House) -> No
 
 
 def test_a_second_run_fetches_only_what_may_have_changed(site: Site, house: House) -> None:
-    site.put("/", '<ul><li><a class="a" href="/young.html">新</a></li><li><a class="a" href="/old.html">旧</a></li></ul>')
+    site.put(
+        "/", '<ul><li><a class="a" href="/young.html">新</a></li><li><a class="a" href="/old.html">旧</a></li></ul>'
+    )
     site.article("/young.html", "今天刚刚发布的消息", LONG)
     site.article("/old.html", "上个月发布的旧消息", LONG, date="2026-10-15 10:00")
     house.source("news", "listing", "media", [site.url + "/"], selectors={"link": "a.a"})
@@ -75,7 +85,11 @@ def test_feed_reads_articles_with_tracking_and_mobile_twins_as_one(site: Site, h
 
 def test_sitemap_index_gzip_and_lastmod(site: Site, house: House) -> None:
     ns = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
-    site.put("/sitemap.xml", f"<sitemapindex {ns}><sitemap><loc>{site.url}/s1.xml.gz</loc></sitemap></sitemapindex>", Content_Type="text/xml")
+    site.put(
+        "/sitemap.xml",
+        f"<sitemapindex {ns}><sitemap><loc>{site.url}/s1.xml.gz</loc></sitemap></sitemapindex>",
+        Content_Type="text/xml",
+    )
 
     def urls(stamp: str) -> bytes:
         entry = f"<url><loc>{site.url}/old.html</loc><lastmod>{stamp}</lastmod></url>"
@@ -93,13 +107,18 @@ def test_sitemap_index_gzip_and_lastmod(site: Site, house: House) -> None:
 
 
 def forum(site: Site, replies: int) -> None:
-    site.put("/f", f'<ul><li><a class="t" href="/t/1">热线打不通</a> 网名甲 {replies} 回复</li></ul><a class="next" href="/f?page=2">下一页</a>')
+    site.put(
+        "/f",
+        f'<ul><li><a class="t" href="/t/1">热线打不通</a> 网名甲 {replies} 回复</li></ul><a class="next" href="/f?page=2">下一页</a>',
+    )
     site.put("/f?page=2", '<ul><li><a class="t" href="/t/2">另一个话题</a> 0 回复</li></ul>')
 
     def post(n: int) -> str:
         quote = "<blockquote>网名甲 说:电话没人接</blockquote>" if n == 2 else ""
-        return (f'<div class="post" id="p{n:03d}"><a class="by" href="/u/{n}">网名{"甲乙丙丁戊己庚辛"[n % 8]}</a><span class="when">2026-11-2{n % 2} 08:1{n % 10}</span>'
-                f'{quote}<div class="c">第{n}层:@网名乙 检察院的电话没人接,网名甲 也这么说。</div></div>')
+        return (
+            f'<div class="post" id="p{n:03d}"><a class="by" href="/u/{n}">网名{"甲乙丙丁戊己庚辛"[n % 8]}</a><span class="when">2026-11-2{n % 2} 08:1{n % 10}</span>'
+            f'{quote}<div class="c">第{n}层:@网名乙 检察院的电话没人接,网名甲 也这么说。</div></div>'
+        )
 
     pages = [list(range(i, min(i + 3, replies + 1))) for i in range(0, replies + 1, 3)]
     for number, posts in enumerate(pages, 1):
@@ -109,7 +128,15 @@ def forum(site: Site, replies: int) -> None:
     site.put("/t/2", f"<h1>另一个话题</h1>{post(900)}")
 
 
-FORUM = {"link": "a.t", "post": ".post", "post_author": ".by", "post_text": ".c", "post_date": ".when", "title": "h1", "next_page": "a.next"}
+FORUM = {
+    "link": "a.t",
+    "post": ".post",
+    "post_author": ".by",
+    "post_text": ".c",
+    "post_date": ".when",
+    "title": "h1",
+    "next_page": "a.next",
+}
 
 
 def test_thread_reads_every_reply_once_and_only_new_ones_later(site: Site, house: House) -> None:
@@ -147,7 +174,12 @@ def test_several_sources_in_one_process_and_one_that_fails(new_site: Callable[[]
     house.source("empty", "listing", "media", [empty.url + "/"], selectors={"link": "a.a"})
     reports = house.crawl()
     assert {k: r["status"] for k, r in reports.items()} == {
-        "site0": "ok", "site1": "ok", "site2": "ok", "broken": "failing", "empty": "empty"}
+        "site0": "ok",
+        "site1": "ok",
+        "site2": "ok",
+        "broken": "failing",
+        "empty": "empty",
+    }
     assert "服务器返回 500" in reports["broken"]["message"]
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from site_on_loopback import House, Site
 
 from crawlers.net.addresses import is_private
 from crawlers.net.options import user_agent
 from crawlers.net.robots import judge
-from site_on_loopback import House, Site
 
 LONG = "清江市人民检察院昨日通报一起公益诉讼案件的办理情况,检察机关已向主管部门制发检察建议。" * 5
 
@@ -88,9 +88,20 @@ def test_a_site_that_refuses_is_left_alone(site: Site, house: House, status: int
 def test_loopback_is_refused_unless_allowed(site: Site, house: House) -> None:
     small_site(site)
     listing(house, site, allow_private=False)
-    house.source("named", "listing", "media", [f"http://localhost:{site.port}/"], selectors={"link": "a.a"}, allow_private=False)
-    house.source("odd", "listing", "media", [f"http://2130706433:{site.port}/"], selectors={"link": "a.a"}, allow_private=False)
-    house.source("own-name", "listing", "media", [f"http://{socket.gethostname()}:{site.port}/"], selectors={"link": "a.a"}, allow_private=False)
+    house.source(
+        "named", "listing", "media", [f"http://localhost:{site.port}/"], selectors={"link": "a.a"}, allow_private=False
+    )
+    house.source(
+        "odd", "listing", "media", [f"http://2130706433:{site.port}/"], selectors={"link": "a.a"}, allow_private=False
+    )
+    house.source(
+        "own-name",
+        "listing",
+        "media",
+        [f"http://{socket.gethostname()}:{site.port}/"],
+        selectors={"link": "a.a"},
+        allow_private=False,
+    )
     reports = house.crawl()
     assert site.paths == []
     assert {r["status"] for r in reports.values()} == {"failing"}
@@ -100,7 +111,9 @@ def test_loopback_is_refused_unless_allowed(site: Site, house: House) -> None:
 def test_redirects_stay_on_the_site(new_site: Callable[[], Site], house: House) -> None:
     site, inner = new_site(), new_site()
     inner.article("/secret.html", "内网里的一页不该读到", LONG)
-    site.put("/", '<a class="a" href="/1.html">一</a><a class="a" href="/2.html">二</a><a class="a" href="/3.html">三</a>')
+    site.put(
+        "/", '<a class="a" href="/1.html">一</a><a class="a" href="/2.html">二</a><a class="a" href="/3.html">三</a>'
+    )
     site.put("/1.html", "", status=302, Location=inner.url + "/secret.html")
     site.put("/2.html", '<meta http-equiv="refresh" content="0;url=http://169.254.169.254/latest/">')
     site.put("/3.html", "", status=301, Location="/3.html?again=1")
@@ -129,8 +142,26 @@ def test_oversized_and_unending_pages_are_refused_and_others_go_on(site: Site, h
     assert report["captured"] == 1 and report["status"] == "ok"
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.9.9", "169.254.1.1", "0.0.0.0", "100.64.0.1", "::1",
-                                     "fe80::1", "fc00::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1", "198.18.0.1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "192.168.0.1",
+        "172.16.9.9",
+        "169.254.1.1",
+        "0.0.0.0",
+        "100.64.0.1",
+        "::1",
+        "fe80::1",
+        "fc00::1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+        "224.0.0.1",
+        "198.18.0.1",
+    ],
+)
 def test_private_addresses(address: str) -> None:
     assert is_private(address)
 

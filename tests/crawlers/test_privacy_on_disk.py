@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.privacy.staging_keys import distinct_voices
 from site_on_loopback import House, Site
+
+from pipeline.privacy.staging_keys import distinct_voices
 
 AUTHOR, HANDLE, PHONE, SECRET = "夜航船QX7731", "yhc-qx7731", "13912345678", "这句话只说一次不该明着躺在磁盘上"
 LONG = "清江市人民检察院昨日通报一起公益诉讼案件的办理情况,检察机关已向主管部门制发检察建议。" * 5
@@ -14,20 +15,39 @@ FORUM = {"link": "a.t", "post": ".post", "post_author": ".by", "post_text": ".c"
 
 def planted(site: Site, house: House, drop: Path) -> None:
     def post(n: int, text: str) -> str:
-        return (f'<div class="post" id="p{n}01"><img class="avatar" src="/avatar/{HANDLE}.png" alt="{AUTHOR}"><a class="by" href="/u/{HANDLE}">{AUTHOR}</a>'
-                f'<span class="when">2026-11-20 08:1{n}</span><div class="c">{text}</div><div class="ip">IP属地 清江 203.0.113.77</div></div>')
+        return (
+            f'<div class="post" id="p{n}01"><img class="avatar" src="/avatar/{HANDLE}.png" alt="{AUTHOR}"><a class="by" href="/u/{HANDLE}">{AUTHOR}</a>'
+            f'<span class="when">2026-11-20 08:1{n}</span><div class="c">{text}</div><div class="ip">IP属地 清江 203.0.113.77</div></div>'
+        )
 
     site.put("/f", '<ul><li><a class="t" href="/t/qidai-1">话题</a></li></ul>')
-    site.put("/t/qidai-1", f'<h1>热线没人接</h1>{post(1, SECRET + "我的电话" + PHONE)}{post(2, f"@{AUTHOR} 说得对,{AUTHOR}我支持你")}')
+    site.put(
+        "/t/qidai-1",
+        f"<h1>热线没人接</h1>{post(1, SECRET + '我的电话' + PHONE)}{post(2, f'@{AUTHOR} 说得对,{AUTHOR}我支持你')}",
+    )
     house.source("forum", "thread", "public", [site.url + "/f"], selectors=FORUM)
     byline = f'<span class="author">作者:{AUTHOR}</span><div class="comment-list"><p>{AUTHOR}:我电话{PHONE}</p></div>'
-    site.put("/rss.xml", f'<rss><channel><item><title>一条消息</title><link>{site.url}/1.html</link><author>{AUTHOR}</author></item></channel></rss>')
+    site.put(
+        "/rss.xml",
+        f"<rss><channel><item><title>一条消息</title><link>{site.url}/1.html</link><author>{AUTHOR}</author></item></channel></rss>",
+    )
     site.article("/1.html", "检察机关通报一起案件", LONG + f"\n联系电话 {PHONE},热线 0689-6612309。", more=byline)
     house.source("feed", "feed", "media", [site.url + "/rss.xml"])
     drop.mkdir()
-    (drop / "a.csv").write_bytes(f"编号,时间,姓名,内容\nQ1,2026-11-20 10:00,{AUTHOR},热线没人接我的电话{PHONE}\n".encode("gb18030"))
-    house.write("sources/line.yaml", {"id": "line", "name": "热线", "kind": "drop", "channel": "submission", "folder": str(drop),
-                                      "columns": {"text": "内容", "source_ref": "编号", "received_at": "时间", "author": "姓名"}})
+    (drop / "a.csv").write_bytes(
+        f"编号,时间,姓名,内容\nQ1,2026-11-20 10:00,{AUTHOR},热线没人接我的电话{PHONE}\n".encode("gb18030")
+    )
+    house.write(
+        "sources/line.yaml",
+        {
+            "id": "line",
+            "name": "热线",
+            "kind": "drop",
+            "channel": "submission",
+            "folder": str(drop),
+            "columns": {"text": "内容", "source_ref": "编号", "received_at": "时间", "author": "姓名"},
+        },
+    )
 
 
 def test_authors_and_numbers_are_nowhere(site: Site, house: House, tmp_path: Path) -> None:

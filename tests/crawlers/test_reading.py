@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -54,21 +55,40 @@ def test_every_form_of_date(text: str, expected: str, precision: str) -> None:
     assert (f"{date.at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}", date.precision) == (expected, precision)
 
 
-@pytest.mark.parametrize("text", ["", "2027-01-01", "2019-13-01", "2019年2月30日", "1.2019.6.13.4", "电话 2019-61300", "第2019613号", "1899-01-01"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "2027-01-01", "2019-13-01", "2019年2月30日", "1.2019.6.13.4", "电话 2019-61300", "第2019613号", "1899-01-01"],
+)
 def test_what_is_no_date(text: str) -> None:
     assert parse_date(text, NOW) is None
 
 
-@pytest.mark.parametrize(("url", "day"), [
-    ("http://a/2019/0613/c1.html", "2019-06-13"), ("http://a/2019-06/13/x.html", "2019-06-13"), ("http://a/t20190613_1.html", "2019-06-13"),
-    ("http://a/2019/06/13/", "2019-06-13"), ("http://a/article-20199999.html", ""), ("http://a/id/8201906131", ""), ("http://a/2031/0101/x", ""),
-])
+@pytest.mark.parametrize(
+    ("url", "day"),
+    [
+        ("http://a/2019/0613/c1.html", "2019-06-13"),
+        ("http://a/2019-06/13/x.html", "2019-06-13"),
+        ("http://a/t20190613_1.html", "2019-06-13"),
+        ("http://a/2019/06/13/", "2019-06-13"),
+        ("http://a/article-20199999.html", ""),
+        ("http://a/id/8201906131", ""),
+        ("http://a/2031/0101/x", ""),
+    ],
+)
 def test_a_day_in_the_address(url: str, day: str) -> None:
     date = date_in_url(url, NOW)
     assert (f"{date.at.astimezone(SHANGHAI):%Y-%m-%d}" if date else "") == day
 
 
-FORMS = ["{y}-{m:02}-{d:02}", "{y}-{m}-{d}", "{y}/{m}/{d}", "{y}.{m:02}.{d:02}", "{y}年{m}月{d}日", "{y}年{m:02}月{d:02}日", "{y} 年 {m} 月 {d} 日"]
+FORMS = [
+    "{y}-{m:02}-{d:02}",
+    "{y}-{m}-{d}",
+    "{y}/{m}/{d}",
+    "{y}.{m:02}.{d:02}",
+    "{y}年{m}月{d}日",
+    "{y}年{m:02}月{d:02}日",
+    "{y} 年 {m} 月 {d} 日",
+]
 _WIDE = str.maketrans("0123456789", "0123456789")
 
 
@@ -116,24 +136,57 @@ def test_a_page_that_names_a_strange_codec_is_still_text() -> None:
 
 
 def test_one_broken_byte_does_not_change_the_encoding() -> None:
-    body = '<meta charset="utf-8">'.encode() + "检察院公开听证".encode() * 50 + b"\xe6" + "结束".encode()
+    body = b'<meta charset="utf-8">' + "检察院公开听证".encode() * 50 + b"\xe6" + "结束".encode()
     text, used = decode(body)
     assert used == "utf-8" and text.endswith("结束")
 
 
-PIECES = st.sampled_from([
-    "<div>", "</div>", "<p>", "<table><tr><td>", "</table>", "<!--", "-->", "<![CDATA[", "<script>", "</script>", "<h1>标题在此</h1>", "2026-11-20",
-    "<meta name=publishdate content='2026-99-99'>", "<title>", "</title>", "&#0;", "&#xD800;", "&nbsp;", "<a href='javascript:1'>", "评论", "\x00", "𠮷",
-    "<svg><foreignObject>", "<template>", "<link rel=canonical href='http://[bad'>", "<time datetime='x'>", '<script type="application/ld+json">{"headline": 1}</script>',
-    "<form><form>", "来源:日报", "<p>检察机关通报案件办理情况。</p>", "<base href='ftp://x'>", "<html><html>", "<?xml version='1.0' encoding='utf-16'?>",
-])
+PIECES = st.sampled_from(
+    [
+        "<div>",
+        "</div>",
+        "<p>",
+        "<table><tr><td>",
+        "</table>",
+        "<!--",
+        "-->",
+        "<![CDATA[",
+        "<script>",
+        "</script>",
+        "<h1>标题在此</h1>",
+        "2026-11-20",
+        "<meta name=publishdate content='2026-99-99'>",
+        "<title>",
+        "</title>",
+        "&#0;",
+        "&#xD800;",
+        "&nbsp;",
+        "<a href='javascript:1'>",
+        "评论",
+        "\x00",
+        "𠮷",
+        "<svg><foreignObject>",
+        "<template>",
+        "<link rel=canonical href='http://[bad'>",
+        "<time datetime='x'>",
+        '<script type="application/ld+json">{"headline": 1}</script>',
+        "<form><form>",
+        "来源:日报",
+        "<p>检察机关通报案件办理情况。</p>",
+        "<base href='ftp://x'>",
+        "<html><html>",
+        "<?xml version='1.0' encoding='utf-16'?>",
+    ]
+)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(PIECES, max_size=40))
 def test_the_reader_returns_a_page_or_a_reason(pieces: list[str]) -> None:
     try:
-        page = read_page("".join(pieces).encode("utf-8", "surrogatepass"), "text/html", "http://a.example/x", Selectors(), NOW)
+        page = read_page(
+            "".join(pieces).encode("utf-8", "surrogatepass"), "text/html", "http://a.example/x", Selectors(), NOW
+        )
     except QuarantineError as error:
         assert error.reason in ("empty_text", "not_html", "too_large")
         return
@@ -144,42 +197,54 @@ def test_the_reader_returns_a_page_or_a_reason(pieces: list[str]) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=400))
 def test_bytes_of_any_kind_end_in_a_page_or_a_reason(body: bytes) -> None:
-    for read in (lambda: read_page(body, "", "http://a.example/", Selectors(), NOW), lambda: feed_entries(body), lambda: sitemap_entries(body)):
-        try:
+    for read in (
+        lambda: read_page(body, "", "http://a.example/", Selectors(), NOW),
+        lambda: feed_entries(body),
+        lambda: sitemap_entries(body),
+    ):
+        with contextlib.suppress(QuarantineError):
             read()
-        except QuarantineError:
-            pass
 
 
 def test_deep_and_wide_pages_end() -> None:
-    for body in (b"<div>" * 50_000 + b"text", b"<b>" * 100_000, b"<a href=x>x</a>" * 20_000, b"<table><tr>" + b"<td>1" * 30_000):
-        try:
+    for body in (
+        b"<div>" * 50_000 + b"text",
+        b"<b>" * 100_000,
+        b"<a href=x>x</a>" * 20_000,
+        b"<table><tr>" + b"<td>1" * 30_000,
+    ):
+        with contextlib.suppress(QuarantineError):
             read_page(body, "text/html", "http://a.example/", Selectors(), NOW)
-        except QuarantineError:
-            pass
 
 
 def test_entity_bombs_stay_small() -> None:
-    bomb = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">' + "".join(
-        f'<!ENTITY {chr(98 + i)} "{f"&{chr(97 + i)};" * 10}">' for i in range(9)) + "]><rss><channel><item><title>&j;</title><link>http://a/</link></item></channel></rss>"
-    try:
+    bomb = (
+        '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
+        + "".join(f'<!ENTITY {chr(98 + i)} "{f"&{chr(97 + i)};" * 10}">' for i in range(9))
+        + "]><rss><channel><item><title>&j;</title><link>http://a/</link></item></channel></rss>"
+    )
+    with contextlib.suppress(QuarantineError):
         assert sum(len(e.title) for e in feed_entries(bomb.encode())) < 100_000
-    except QuarantineError:
-        pass
     outside = '<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><rss><item><title>&f;</title><link>http://a/</link></item></rss>'
     assert all("root:" not in e.title for e in feed_entries(outside.encode()))
 
 
 def test_selectors_in_css_and_xpath_and_bad_ones() -> None:
     root = parse_html("<div id=a><p class=x>一</p><p class=x>二</p></div>")
-    assert [text_of(e) for e in select(root, "#a .x")] == ["一", "二"] == [text_of(e) for e in select(root, "//p[@class='x']")]
+    assert (
+        [text_of(e) for e in select(root, "#a .x")]
+        == ["一", "二"]
+        == [text_of(e) for e in select(root, "//p[@class='x']")]
+    )
     for bad in ("p[", "//p[", ":::", "(", ""):
         assert select(root, bad) == []
 
 
 def test_comment_blocks_are_cut_and_articles_stay() -> None:
-    root = parse_html("<div class=article><h1>评论:一次听证会</h1><p>正文在这里</p></div><div class='pl-list'><p>读者甲说</p></div>"
-                      "<div><h3>网友评论(12条)</h3><ul><li>读者乙说</li></ul></div><div id=SOHUCS>1</div>")
+    root = parse_html(
+        "<div class=article><h1>评论:一次听证会</h1><p>正文在这里</p></div><div class='pl-list'><p>读者甲说</p></div>"
+        "<div><h3>网友评论(12条)</h3><ul><li>读者乙说</li></ul></div><div id=SOHUCS>1</div>"
+    )
     assert cut_comments(root) >= 2
     assert "正文在这里" in text_of(root) and "评论:一次听证会" in text_of(root)
     assert "读者甲" not in text_of(root) and "读者乙" not in text_of(root)

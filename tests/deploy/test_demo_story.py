@@ -20,7 +20,9 @@ def read(name: str) -> Any:
 PLANTED = read("planted")
 THREADS = [t for name in WEEK for t in read(name)]
 POSTS = [p for t in THREADS for p in t["posts"] if not t.get("closed")]
-OTHERS = "".join((STORY / f"{n}.yaml").read_text(encoding="utf-8") for n in ("official", "news_week", "news_archive", "wall", "drop"))
+OTHERS = "".join(
+    (STORY / f"{n}.yaml").read_text(encoding="utf-8") for n in ("official", "news_week", "news_archive", "wall", "drop")
+)
 
 
 def posts_of(topic: str) -> list[Any]:

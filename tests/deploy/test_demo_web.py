@@ -52,7 +52,7 @@ def test_nothing_is_shown_before_its_time(web: DemoWeb) -> None:
     assert links(web.text("forum", "/forum/shequ"), r"/t/\d+") == []
     early = web.text("news", "/sitemap.xml").count("<loc>")
     web.move(moment(-5, "12:00"))
-    assert links(web.text("forum", "/t/1001?page=2"), "/u/[^\"]+")
+    assert links(web.text("forum", "/t/1001?page=2"), '/u/[^"]+')
     assert "晚报登出来了" not in web.text("forum", "/t/1001?page=2")
     web.move(moment(-4))
     assert "晚报登出来了" in web.text("forum", "/t/1001?page=2")

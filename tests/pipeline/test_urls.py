@@ -45,7 +45,9 @@ def test_two_pages_stay_two(one: str, other: str) -> None:
     assert canonical(one) != canonical(other)
 
 
-@pytest.mark.parametrize("bad", ["", "ftp://a/", "javascript:alert(1)", "http://", "http://a b/", "/x", "http://a:99999/"])
+@pytest.mark.parametrize(
+    "bad", ["", "ftp://a/", "javascript:alert(1)", "http://", "http://a b/", "/x", "http://a:99999/"]
+)
 def test_what_is_no_web_address_is_refused(bad: str) -> None:
     with pytest.raises(ValueError):
         canonical(bad)

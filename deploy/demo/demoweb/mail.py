@@ -45,4 +45,6 @@ class Inbox:
 async def serve_mail(sock: socket.socket, folder: Path) -> asyncio.Server:
     """Start answering SMTP on a bound socket."""
     loop, inbox = asyncio.get_running_loop(), Inbox(folder)
-    return await loop.create_server(lambda: SMTP(inbox, enable_SMTPUTF8=True, hostname="mail.demo", loop=loop), sock=sock)
+    return await loop.create_server(
+        lambda: SMTP(inbox, enable_SMTPUTF8=True, hostname="mail.demo", loop=loop), sock=sock
+    )

@@ -294,13 +294,21 @@ def grouped(draw: st.DrawFn, parts: list[st.SearchStrategy[str]]) -> str:
     return text.translate(WIDE) if draw(st.booleans()) else text
 
 
-days = st.tuples(st.integers(1900, 2025), st.integers(1, 12), st.integers(1, 28)).map(lambda d: f"{d[0]}{d[1]:02d}{d[2]:02d}")
-first = st.sampled_from("123456789")
-identities = grouped([st.builds(str.__add__, first, numerals(5)), days, st.builds(str.__add__, numerals(3), st.sampled_from("0123456789X"))])
-mobiles = grouped([st.builds(lambda a, b: f"1{a}{b}", st.sampled_from("3456789"), digits), numerals(4), numerals(4)])
-cards = st.integers(16, 19).flatmap(lambda n: grouped([st.sampled_from(["62", "45", "52"]), numerals(n - 2)])) | grouped(
-    [st.sampled_from(["6222", "6217", "4563"]), numerals(4), numerals(4), numerals(4), numerals(3)]
+days = st.tuples(st.integers(1900, 2025), st.integers(1, 12), st.integers(1, 28)).map(
+    lambda d: f"{d[0]}{d[1]:02d}{d[2]:02d}"
 )
+first = st.sampled_from("123456789")
+identities = grouped(
+    [
+        st.builds(str.__add__, first, numerals(5)),
+        days,
+        st.builds(str.__add__, numerals(3), st.sampled_from("0123456789X")),
+    ]
+)
+mobiles = grouped([st.builds(lambda a, b: f"1{a}{b}", st.sampled_from("3456789"), digits), numerals(4), numerals(4)])
+cards = st.integers(16, 19).flatmap(
+    lambda n: grouped([st.sampled_from(["62", "45", "52"]), numerals(n - 2)])
+) | grouped([st.sampled_from(["6222", "6217", "4563"]), numerals(4), numerals(4), numerals(4), numerals(3)])
 plates = st.builds(
     lambda p, c, gap, rest, wide: (p + c + gap + rest).translate(WIDE if wide else {}),
     st.sampled_from("京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"),
@@ -345,7 +353,10 @@ def test_nothing_personal_survives_among_chinese(parts: tuple[str, str, str]) ->
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(identities | mobiles | cards | plates | mails, min_size=2, max_size=3), st.sampled_from(["、", ",", "和", "，"]))
+@given(
+    st.lists(identities | mobiles | cards | plates | mails, min_size=2, max_size=3),
+    st.sampled_from(["、", ",", "和", "，"]),
+)
 def test_several_in_a_row(secrets: list[str], between: str) -> None:
     out = mask(between.join(secrets))
     for secret in secrets:
@@ -353,14 +364,27 @@ def test_several_in_a_row(secrets: list[str], between: str) -> None:
 
 
 @settings(max_examples=500, deadline=None)
-@given(st.text(st.sampled_from("0139 X-@.a京A座号室楼单元路街村住被害人张伟岁叫女童微信一三八，（１３") , max_size=40) | st.text(max_size=60))
+@given(
+    st.text(st.sampled_from("0139 X-@.a京A座号室楼单元路街村住被害人张伟岁叫女童微信一三八，（１３"), max_size=40)
+    | st.text(max_size=60)
+)
 def test_masking_twice_changes_nothing_and_never_fails(text: str) -> None:
     once = mask(text)
     assert mask(once) == once
 
 
 @pytest.mark.parametrize(
-    "text", ["0512-66112309", "66112309", "电话66112309转8", "４００－８２０－８８２０", "(0512)66112309-801", "12309", "110", "12345"]
+    "text",
+    [
+        "0512-66112309",
+        "66112309",
+        "电话66112309转8",
+        "４００－８２０－８８２０",
+        "(0512)66112309-801",
+        "12309",
+        "110",
+        "12345",
+    ],
 )
 def test_the_offices_own_numbers_stay(text: str) -> None:
     assert Masker(["0512-66112309", "12309", "400 820 8820"]).mask(text) == text
@@ -379,7 +403,11 @@ def test_the_corpus_loses_nothing_but_addresses(path: Path) -> None:
         out = mask(text)
         if out == text:
             continue
-        gone = [text[a:b] for tag, a, b, _, _ in difflib.SequenceMatcher(None, text, out, autojunk=False).get_opcodes() if tag != "equal"]
+        gone = [
+            text[a:b]
+            for tag, a, b, _, _ in difflib.SequenceMatcher(None, text, out, autojunk=False).get_opcodes()
+            if tag != "equal"
+        ]
         assert set(gone) <= CORPUS_CHANGES, (gone, text)
 
 

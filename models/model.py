@@ -1,0 +1,92 @@
+"""A trained model as plain arrays: one linear layer for all labels, then calibration. No scikit-learn at scoring time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calibrate import F64, I64, Sigmoid, Softmax
+from models.features import Extractor, Raw, Vocabulary, batches, prepare
+from models.office_names import OfficeNames
+from models.taxonomy import BINARY, ROLES, SENTIMENTS, TOPICS
+
+F32 = NDArray[np.float32]
+
+ROLE_AT: Final = slice(0, len(ROLES))
+SENTIMENT_AT: Final = slice(ROLE_AT.stop, ROLE_AT.stop + len(SENTIMENTS))
+BINARY_AT: Final = slice(SENTIMENT_AT.stop, SENTIMENT_AT.stop + len(TOPICS) + len(BINARY))
+WIDTH: Final = BINARY_AT.stop
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Margins of all labels: n-gram part, dense part, intercept."""
+
+    vocabulary: Vocabulary
+    ngram_weights: F32  # vocabulary.width x labels
+    dense_weights: F32
+    intercept: F32
+
+    def margins(self, raws: Sequence[Raw]) -> F64:
+        """One row per text, one column per label."""
+        parts = [
+            self.vocabulary.matrix(raw) @ self.ngram_weights + raw.dense @ self.dense_weights + self.intercept
+            for raw in raws
+        ]
+        if not parts:
+            return np.zeros((0, WIDTH))
+        return np.concatenate(parts).astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Probabilities and decisions of a list of texts."""
+
+    role_p: F64
+    role: I64
+    sentiment_p: F64
+    sentiment: I64
+    binary_p: F64  # topics, then needs_answer, sensitive
+    given: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What turns margins into probabilities and labels."""
+
+    role: Softmax
+    sentiment: Softmax
+    binary: Sigmoid
+    thresholds: F64
+
+    def __call__(self, margins: F64) -> Scores:
+        role_p = self.role(margins[:, ROLE_AT])
+        sentiment_p = self.sentiment(margins[:, SENTIMENT_AT])
+        binary_p = self.binary(margins[:, BINARY_AT])
+        return Scores(
+            role_p,
+            self.role.choose(role_p),
+            sentiment_p,
+            self.sentiment.choose(sentiment_p),
+            binary_p,
+            binary_p >= self.thresholds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Everything that scoring needs besides the segmenter."""
+
+    linear: Linear
+    decision: Decision
+    engine: str
+    words_version: str
+
+
+def read_texts(extractor: Extractor, texts: Sequence[str], office: OfficeNames | None = None) -> list[Raw]:
+    """Features of texts as they come, batch by batch."""
+    return [extractor.extract(batch) for batch in batches(prepare(texts, office))]
