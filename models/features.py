@@ -121,6 +121,16 @@ class Extractor:
             dense=(dense * DENSE_SCALE).astype(np.float32),
         )
 
+    def group_hits(self, prepared: str) -> dict[int, list[tuple[int, int]]]:
+        """Word group → where its terms stand in one prepared text: (begin, end) offsets."""
+        hits = self._terms.find(encode([prepared]))
+        found: dict[int, list[tuple[int, int]]] = {}
+        for layer in self._layers:
+            for begin, end, group in zip(hits.begins, hits.ends, layer[hits.groups], strict=True):
+                if group >= 0:
+                    found.setdefault(int(group), []).append((int(begin), int(end)))
+        return found
+
     def _words(self, batch: CodeBatch, owner: I64) -> Iterator[tuple[I64, I64, I64]]:
         tokens = self.segmenter.cut(batch.joined)
         ends = np.cumsum(np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens)))

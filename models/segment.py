@@ -25,7 +25,7 @@ class Segmenter:
     def __init__(self, engine: str = DEFAULT_ENGINE, user_words: Iterable[str] = ()) -> None:
         if engine not in ENGINES:
             raise EngineError(f"未知的分词引擎 {engine!r},可选: {'、'.join(ENGINES)}")
-        self.engine: Engine = cast(Engine, engine)
+        self.engine = engine
         terms = sorted({word.strip() for word in (*LEGAL_WORDS, *user_words) if len(word.strip()) > 1})
         try:
             self._cut = _rjieba(terms) if engine == "rjieba" else _jieba(terms)

@@ -36,7 +36,7 @@ class Cells:
                 ("role", reading["role"]),
             ]
             labels += [("topic", topic) for topic in reading["topics"]]
-            labels += [(flag, "true") for flag in ("needs_answer", "sensitive") if reading[flag]]  # type: ignore[misc]
+            labels += [(flag, "true") for flag in ("needs_answer", "sensitive") if reading[flag]]
             for period, starts_at in _periods(post.occurred_at):
                 for dimension, label in labels:
                     cell = self._voices[(office_id, post.site_group, period, starts_at, dimension, label)]
