@@ -101,29 +101,29 @@ class Tally:
         )
 
     def _verdict(self, source: Source) -> tuple[Status, str]:
-        got = f"取得 {self.fetched} {'个文件' if source.kind == 'drop' else '页'},收录 {self.captured} 条"
+        got = f"取得 {self.fetched} {'个文件' if source.kind == 'drop' else '页'}，收录 {self.captured} 条"
         if self.quarantined_count:
-            got += f",隔离 {self.quarantined_count} 条"
+            got += f"，隔离 {self.quarantined_count} 条"
         if self.unchanged:
-            got += f",{self.unchanged} 条没有变化"
+            got += f"，{self.unchanged} 条没有变化"
         if self.spool_error:
-            return "failing", f"抓到的内容写不进暂存区({self.spool_error}),下次会重新抓取。"
+            return "failing", f"抓到的内容写不进暂存区（{self.spool_error}），下次会重新抓取。"
         if self.blocked:
             return "blocked", f"{self.blocked}{'已停止前' + got + '。' if self.captured else ''}"
         if self.stopped:
-            return "ok", f"中途停止:{got},其余下次继续。"
+            return "ok", f"中途停止：{got}，其余下次继续。"
         if not self.fetched and self.refused["robots"]:
-            return "blocked", "该网站的 robots.txt 不允许读取这些地址,没有读取任何页面。"
+            return "blocked", "该网站的 robots.txt 不允许读取这些地址，没有读取任何页面。"
         if not self.fetched and self.refused:
-            return "failing", f"没有读取任何页面:{_counted(self.refused, _REFUSED)}。"
+            return "failing", f"没有读取任何页面：{_counted(self.refused, _REFUSED)}。"
         if self.failed and not self.captured and not self.unchanged:
-            return "failing", f"没有收到内容:{_counted(self.failed, _FAILED)}。"
+            return "failing", f"没有收到内容：{_counted(self.failed, _FAILED)}。"
         if source.kind != "drop" and self.fetched and not self.found:
-            return "empty", "页面能打开,但没有找到任何条目,可能改版了。"
+            return "empty", "页面能打开，但没有找到任何条目，可能改版了。"
         if self.found and self.quarantined_count and not self.captured and not self.unchanged:
-            return "failing", f"找到 {self.found} 条,但都读不出内容,可能改版了。"
+            return "failing", f"找到 {self.found} 条，但都读不出内容，可能改版了。"
         notes = [n for n in (_counted(self.refused, _REFUSED), _counted(self.failed, _FAILED)) if n]
-        return "ok", got + (";" + ";".join(notes) if notes else "") + "。"
+        return "ok", got + ("；" + "；".join(notes) if notes else "") + "。"
 
 
 def _counted(counts: Counter[str], names: dict[str, str]) -> str:

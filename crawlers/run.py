@@ -50,7 +50,7 @@ def crawl(home: Home, sources: Sequence[Source], now: datetime, progress: Progre
 def _finish(sink: Sink, progress: Progress) -> None:
     if sink.report is None:
         report = sink.finish(sink.now + timedelta(seconds=sink.elapsed))
-        progress(f"{sink.source.name}:{report.message}")
+        progress(f"{sink.source.name}：{report.message}")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from pipeline.spool import BATCH_SIZE, Spool
 from pipeline.urls import canonical, keyed_id
 
 FLUSH_SECONDS = 30.0  # a slow source commits at least this often
-_HANDLE = re.compile(r"(?<![A-Za-z0-9._%+-])[@@][^\s@@::,,。;;!!??、()()<>《》【】\[\]“”\"']{1,30}")
+_HANDLE = re.compile(r"(?<![A-Za-z0-9._%+-])[@＠][^\s@＠:：,，。;；!！?？、()（）<>《》【】\[\]“”\"']{1,30}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def received_at(cell: Cell, now: datetime) -> tuple[datetime, Precision]:
 
 
 def _has_clock(text: str) -> bool:
-    return ":" in text or ":" in text
+    return ":" in text or "：" in text
 
 
 def _cell(row: Row, header: str) -> str:

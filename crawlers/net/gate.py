@@ -59,7 +59,9 @@ class GateMiddleware:
         if not robots.allows(request.url) or robots.delay > LONGEST_DELAY:
             gated.tally.refused["private_address" if robots.private else "robots"] += 1
             if robots.why and not robots.private:
-                gated.tally.blocked = f"该网站的 robots.txt 无法读取({robots.why}),按规定视为不允许抓取,没有读取页面。"
+                gated.tally.blocked = (
+                    f"该网站的 robots.txt 无法读取（{robots.why}），按规定视为不允许抓取，没有读取页面。"
+                )
             raise Turned("robots")
         if robots.delay:
             self._slow_down(request, robots.delay)

@@ -15,21 +15,23 @@ logging.getLogger("readability").setLevel(logging.CRITICAL)  # it logs page text
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 LITTLE = 120  # characters under which readability is taken to have missed the body
-EXTRACTOR = f"readability {readability.__version__} + trafilatura {trafilatura.__version__} / reader 1"
+EXTRACTOR = f"readability {readability.__version__} + trafilatura {trafilatura.__version__} / reader 2"
+_PROSE = re.compile(r"[，。；！？]|(?<=[\u4e00-\u9fff])[,;!?.](?!\d)")
 _NOISE = re.compile(
     r"(?:^|[\s_-])(?:share\w*|bdshare\w*|social\w*|related\w*|recommend\w*|xgxw|tuijian|breadcrumbs?|crumbs?|position|copyright\w*|footer|"
     r"foot|header|nav|navbar|menu|toolbar|qrcode|ewm|pagination|pager|page-?nav|ads?|advert\w*|hot-?news|rank\w*|disclaimer|declare|"
     r"statement|editor|zebian|print|fontsize|login|sidebar)(?:$|[\s_-])"
 )
+_SILENT_TAGS = ("script", "style", "noscript", "iframe", "button")
 _TAIL = re.compile(
-    r"^(?:[\[((【]?\s*(?:责任?编辑|编辑|责编|初审|复审|终审|校对|审核|监制|值班编委)\s*[::/].{0,60}"
-    r"|[\[((【]?(?:打印|关闭|关闭窗口|打印本页|分享到?|收藏|返回顶部|我要纠错|扫一扫.*|举报|点赞|上一篇|下一篇|相关(?:新闻|阅读|链接|文章)|推荐阅读|延伸阅读|猜你喜欢)[\]))】]?\s*[::]?.{0,60}"
-    r"|(?:版权声明|免责声明|特别声明|声明|著作权声明)\s*[::].*|(?:本文)?(?:转载请注明|未经.{0,12}(?:授权|许可)).*|.{0,16}版权所有.*|Copyright.*|.{0,10}ICP备.*)$",
+    r"^(?:[\[(（【]?\s*(?:责任?编辑|编辑|责编|初审|复审|终审|校对|审核|监制|值班编委)\s*[:：/].{0,60}"
+    r"|[\[(（【]?(?:打印|关闭|关闭窗口|打印本页|分享到?|收藏|返回顶部|我要纠错|扫一扫.*|举报|点赞|上一篇|下一篇|相关(?:新闻|阅读|链接|文章)|推荐阅读|延伸阅读|猜你喜欢)[\])）】]?\s*[:：]?.{0,60}"
+    r"|(?:版权声明|免责声明|特别声明|声明|著作权声明)\s*[:：].*|(?:本文)?(?:转载请注明|未经.{0,12}(?:授权|许可)).*|.{0,16}版权所有.*|Copyright.*|.{0,10}ICP备.*)$",
     re.I,
 )
 _HEAD = re.compile(
-    r"^(?:当前位置|您(?:现在)?的?(?:当前)?位置|首页\s*[>»].*|字体?[号大小]{1,2}\s*[::].*|【?字体.*|(?:发布|发表|更新)?(?:时间|日期)\s*[::].{0,60}|(?:信息|文章|稿件)?来源\s*[::].{0,60}"
-    r"|(?:19|20)\d\d\s*[-/.年][\d\s:/.月日:-]{3,20}$|(?:浏览|阅读|点击)(?:次数|量|数)?\s*[::].{0,40}|作者\s*[::].{0,40})"
+    r"^(?:当前位置|您(?:现在)?的?(?:当前)?位置|首页\s*[>»].*|字体?[号大小]{1,2}\s*[:：].*|【?字体.*|(?:发布|发表|更新)?(?:时间|日期)\s*[:：].{0,60}|(?:信息|文章|稿件)?来源\s*[:：].{0,60}"
+    r"|(?:19|20)\d\d\s*[-/.年][\d\s:：/.月日-]{3,20}$|(?:浏览|阅读|点击)(?:次数|量|数)?\s*[:：].{0,40}|作者\s*[:：].{0,40})"
 )
 
 
@@ -47,30 +49,54 @@ def generic_body(root: html.HtmlElement, title: str) -> tuple[str, str]:
         other = _trafilatura(source)
         if len(other) > len(text):
             text, how = other, "trafilatura"
+    block = text_of(densest(root))
+    if len(_PROSE.findall(text)) < 0.5 * len(_PROSE.findall(block)):  # they took a side piece for the body
+        text, how = block, "densest block"
     return tidy(text, title), how
 
 
+def densest(root: html.HtmlElement) -> html.HtmlElement:
+    """The innermost element that holds most of the page's running text, told by its punctuation outside links."""
+    weights = prose(root)
+    block = root
+    while True:
+        best = max((c for c in block if c in weights), key=lambda c: weights[c], default=None)
+        if best is None or best.tag in ("p", "font", "span", "strong") or weights[best] < 0.7 * weights[block]:
+            return block
+        block = best
+
+
+def prose(root: html.HtmlElement) -> dict[html.HtmlElement, int]:
+    """Marks of punctuation outside links in each element."""
+    weights: dict[html.HtmlElement, int] = {}
+    for element in reversed(list(elements(root))):  # children before parents
+        if element.tag in ("script", "style", "noscript", "head", "a", "select", "textarea"):
+            weights[element] = 0
+            continue
+        own = [element.text or "", *(child.tail or "" for child in element)]
+        weights[element] = sum(len(_PROSE.findall(t)) for t in own) + sum(weights.get(c, 0) for c in element)
+    return weights
+
+
 def cut_noise(root: html.HtmlElement) -> None:
-    """Remove what templates name as navigation, sharing, related lists and the like."""
+    """Remove what templates name as navigation, sharing, related lists and the like, but never most of the running text:
+    some wrap the article in a form or call its column `share_area`."""
+    weights = prose(root)
+    most = weights[root] * 0.4
     for element in elements(root):
         if element.tag in ("html", "body", "head", "article", "main"):
             continue
-        noisy = element.tag in (
-            "nav",
-            "footer",
-            "aside",
-            "form",
-            "script",
-            "style",
-            "noscript",
-            "iframe",
-            "button",
-        ) or (
-            _NOISE.search(name_of(element)) is not None
-            and len(element.text_content()) < 1500
-            and element.find(".//h1") is None
-        )
-        if noisy:
+        if element.tag in _SILENT_TAGS or (
+            weights[element] <= most
+            and (
+                element.tag in ("nav", "footer", "aside", "form")
+                or (
+                    _NOISE.search(name_of(element)) is not None
+                    and len(element.text_content()) < 1500
+                    and element.find(".//h1") is None
+                )
+            )
+        ):
             drop(element)
 
 

@@ -13,7 +13,7 @@ _NAMES = re.compile(
     r"|liuyan|guestbook|disqus|duoshuo|changyan|gentie|tie-?list|user-?comment\w*|hotcomment\w*)(?:$|[\s_-])"
 )
 _TITLES = re.compile(
-    r"^(?:最新|热门|精彩|全部|网友|读者|用户|我要|发表|参与)?(?:评论|跟帖|跟贴|留言|回复)(?:区|列表|专区|互动)?(?:[((]?\s*\d+\s*条?[))]?)?[::]?$"
+    r"^(?:最新|热门|精彩|全部|网友|读者|用户|我要|发表|参与)?(?:评论|跟帖|跟贴|留言|回复)(?:区|列表|专区|互动)?(?:[(（]?\s*\d+\s*条?[)）]?)?[:：]?$"
 )
 _KEEP = frozenset(("html", "body", "head", "main", "article"))
 _BYLINE = re.compile(

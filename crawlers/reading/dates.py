@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
 from pipeline.records import SHANGHAI, Precision
 
 EARLIEST = 1990
-_FULL_WIDTH = str.maketrans("0123456789:-/.\u3000\xa0\t\r\n〇○零一二三四五六七八九", "0123456789:-/.     000123456789")
+# full width to ASCII, one character for one, so that places in the folded text are places in the text
+_FOLD = {0xFEE0 + c: c for c in range(0x21, 0x7F)} | str.maketrans("\u2063\u3000\xa0\t\r\n", "      ")
+_DIGITS = str.maketrans("〇○零OoО一二三四五六七八九", "000000123456789")
 _TIME = (
-    r"(?P<time>[\sT,,|]{0,4}(?:[(（]?(?:星期|周)[^\s][)）]?)?[\sT]{0,3}(?P<half>上午|下午|晚上|凌晨|中午)?\s?"
-    r"(?P<h>[01]?\d|2[0-4])\s?[::时点]\s?(?P<mi>[0-5]\d)\s?(?:[::分]\s?(?P<s>[0-5]\d)(?:\.\d{1,9})?)?"
+    r"(?P<time>[\sT,|]{0,4}(?:\(?(?:星期|周)\S\)?)?[\sT]{0,3}(?P<half>上午|下午|晚上|凌晨|中午)?\s?"
+    r"(?P<h>[01]?\d|2[0-4])\s?[:时点]\s?(?P<mi>[0-5]\d)\s?(?:[:分]\s?(?P<s>[0-5]\d)(?:\.\d{1,9})?)?"
     r"(?P<tz>\s?Z(?![a-z])|\s?[+-]\d\d:?\d\d(?!\d))?)?"
 )
 _FULL = re.compile(
@@ -27,7 +29,10 @@ _DASHED = re.compile(
 )
 _WORDS = re.compile(r"(?P<word>今天|今日|昨天|昨日|前天)" + _TIME)
 _AGO = re.compile(r"(?P<n>\d{1,3})\s?(?P<unit>秒|分钟|小时|天)(?:之)?前|(?P<just>刚刚)")
-_NUMERALS = re.compile(r"(?P<y>[\d]{4})年(?P<m>十[\d]?|\d)月(?P<d>[23]?十[\d]?|\d)日")
+_NUMERALS = re.compile(
+    r"(?P<y>[一二][〇○零OoО九][〇○零OoО一二三四五六七八九]{2})\s?年\s?(?P<m>十[一二]?|[一二三四五六七八九])\s?月"
+    r"\s?(?P<d>[二三]?十[一二三四五六七八九]?|[一二三四五六七八九])\s?日"
+)
 _COMPACT = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?P<t>\d{4}(?:\d\d)?)?(?!\d)")
 _URL = (
     re.compile(r"[/_\-=t](20\d\d)[-/_]?(0[1-9]|1[0-2])[-/_]?(0[1-9]|[12]\d|3[01])(?!\d)"),
@@ -44,14 +49,15 @@ class Date:
     precision: Precision
     start: int = 0
     end: int = 0
+    guessed: bool = False  # the page wrote no year, or only how long ago
 
 
 def find_dates(text: str, now: datetime, *, relative: bool = True) -> Iterator[Date]:
     """Every date in `text`, by place. Those later than a day from `now` or before 1990 are left out."""
-    plain = _chinese_numerals(text.translate(_FULL_WIDTH))
+    plain = text.translate(_FOLD)
     found: list[Date] = []
     taken: list[tuple[int, int]] = []
-    readers = [(_FULL, _full), (_SHORT, _short), (_DASHED, _short)]
+    readers = [(_FULL, _full), (_NUMERALS, _numerals), (_SHORT, _short), (_DASHED, _short)]
     if relative:
         readers += [(_WORDS, _word), (_AGO, _ago)]
     for pattern, read in readers:
@@ -60,7 +66,7 @@ def find_dates(text: str, now: datetime, *, relative: bool = True) -> Iterator[D
                 continue
             date = read(match, now)
             if date is not None and _plausible(date.at, now):
-                found.append(date)
+                found.append(replace(date, guessed=read in (_short, _word, _ago)))
                 taken.append(match.span())
     yield from sorted(found, key=lambda d: d.start)
 
@@ -71,7 +77,7 @@ def parse_date(text: str, now: datetime, *, relative: bool = True) -> Date | Non
     first = next(find_dates(text, now, relative=relative), None)
     if first is not None:
         return first
-    match = _COMPACT.search(text.translate(_FULL_WIDTH))
+    match = _COMPACT.search(text.translate(_FOLD))
     if match is not None:
         clock = match["t"] or ""
         return _made(match["y"], match["m"], match["d"], clock[:2], clock[2:4], clock[4:], now=now)
@@ -106,6 +112,12 @@ def date_in_url(url: str, now: datetime) -> Date | None:
 
 def _full(match: re.Match[str], now: datetime) -> Date | None:
     return _with_time(match, int(match["y"]), int(match["m1"] or match["m2"]), int(match["d1"] or match["d2"]))
+
+
+def _numerals(match: re.Match[str], now: datetime) -> Date | None:
+    """二〇一九年六月十三日."""
+    y = match["y"].translate(_DIGITS)
+    return _made(y, _ten(match["m"]), _ten(match["d"]), start=match.start(), end=match.end())
 
 
 def _short(match: re.Match[str], now: datetime) -> Date | None:
@@ -189,15 +201,6 @@ def _plausible(at: datetime, now: datetime) -> bool:
     return at.year >= EARLIEST and at <= now + timedelta(days=1)
 
 
-def _chinese_numerals(text: str) -> str:
-    """二〇一九年六月十三日 (its digits already replaced one by one) with 十 written out."""
-    if "十" not in text:
-        return text
-    return _NUMERALS.sub(lambda m: f"{m['y']}年{_ten(m['m'])}月{_ten(m['d'])}日", text)
-
-
-def _ten(word: str) -> int:
-    if "十" not in word:
-        return int(word)
-    tens, _, units = word.partition("十")
-    return int(tens or 1) * 10 + int(units or 0)
+def _ten(word: str) -> str:
+    tens, ten, units = word.translate(_DIGITS).rpartition("十")
+    return f"{tens or 1}{units or 0}" if ten else units

@@ -22,7 +22,7 @@ from pipeline.settings.sources import Selectors
 
 MAX_BYTES = 20_000_000
 MAX_TEXT = 200_000
-_OUTLET = re.compile(r"(?:来\s?源|稿源|信息来源|文章来源|消息来源)\s*[::]\s*([^\s|((【\[<>,。;;]{2,24})")
+_OUTLET = re.compile(r"(?:来\s?源|稿源|信息来源|文章来源|消息来源)\s*[:：]\s*([^\s|｜(（【\[<>,，。;；]{2,24})")
 _NOT_HTML = (
     b"%PDF",
     b"PK\x03\x04",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
+from datetime import date as date_type
 
 from lxml import html
 
@@ -37,11 +39,15 @@ _META = (
     "publication_date",
     "og:time",
 )
+# what stands before the date of publication; 活动时间, 开庭时间 and 成文日期 are other days
 _KEYWORD = re.compile(
-    r"(?:发布|发表|发稿|刊发|更新|上传|录入|添加|编辑|公开|撰写|创建|生成)?(?:时间|日期)|发布于|发表于|发布|来源|稿源"
+    r"(?P<update>更新|修改)|发布|发表|发稿|刊发|上传|录入|添加|编辑|公开日期|撰写|创建时间|生成日期|来源|稿源"
+    r"|(?:^|[\s|(（>·\u2063])(?:时\s?间|日\s?期)\s?[:：]"
 )
 _BAD_BEFORE = re.compile(
-    r"(?:版权|备案|©|copyright|有效期|截止|截至|注册|登录|实施|施行|生日|出生)[^。\n]{0,12}$", re.I
+    r"(?:(?:版权|备案|©|copyright|有效期|截止|截至|注册|登录|实施|施行|生效|生日|出生)[^。\n]{0,12}"
+    r"|(?:成文|活动|会议|开庭|听证|报名|考试|举办|召开|印发|签署|起止)(?:时间|日期)\s?[:：]?\s?)$",
+    re.I,
 )
 _BAD_AFTER = re.compile(r"^\s*(?:[-~—至到]\s*\d|起施行|起实施)")
 _LISTS = re.compile(
@@ -57,27 +63,26 @@ _SCRIPT = re.compile(
 )
 _MOST_SCRIPT = 300_000
 _LABEL = re.compile(
-    r"(?:发布|发表|发稿|刊发|上传|录入)(?:时间|日期)?\s*[::于]\s*([^\n]{6,40})|(?:^|\n|\s)(?:时间|日期)\s*[::]\s*([^\n]{6,40})"
+    r"(?:发布|发表|发稿|刊发|上传|录入)(?:时间|日期)?\s*[:：于]\s*([^\n]{6,40})|(?:^|\n|\s)(?:时间|日期)\s*[:：]\s*([^\n]{6,40})"
 )
-_NEAR = 400  # characters around the title in which a publication line stands
+_BEFORE, _NEAR = 150, 400  # characters around the title in which a publication line stands
 
 
 def find_date(root: html.HtmlElement, url: str, title: str, now: datetime) -> tuple[Date | None, str]:
-    """(date, how it was found), or (None, "")."""
-    meta = next(_meta_dates(root, now), None)
-    near = _near_title(root, title, now)
+    """(date, how it was found), or (None, "").
+
+    What readers see near the title beats meta data where it is more exact, or earlier behind a clear word: meta data
+    tells the last change on many sites. A weak find near the title gives way to a day in the address.
+    """
+    meta, in_url = next(_meta_dates(root, now), None), date_in_url(url, now)
+    near, strong = _near_title(root, title, now)
     if meta is not None:
-        if (
-            meta[0].precision == "day"
-            and near is not None
-            and _same_day(meta[0], near[0])
-            and near[0].precision == "minute"
-        ):
-            return near
+        finer = near is not None and near.precision == "minute" and _same_day(near, meta[0])
+        if near is not None and (finer or (strong and _day(near) < _day(meta[0]))):
+            return near, "near title"
         return meta
-    in_url = date_in_url(url, now)
-    if near is not None:
-        return near
+    if near is not None and (strong or in_url is None or _same_day(near, in_url)):
+        return near, "near title"
     for how, dates in (
         ("time element", _time_elements(root, now)),
         ("script", _script_dates(root, now)),
@@ -106,8 +111,8 @@ def _meta_dates(root: html.HtmlElement, now: datetime) -> Iterator[tuple[Date, s
                 yield date, f"json-ld {key}"
 
 
-def _near_title(root: html.HtmlElement, title: str, now: datetime) -> tuple[Date, str] | None:
-    """The date with the best standing near the title: behind a keyword, in a box named for it, minute-exact, close."""
+def _near_title(root: html.HtmlElement, title: str, now: datetime) -> tuple[Date | None, bool]:
+    """The date with the best standing near the title, and whether a clear word or box vouches for it."""
     marked = _without_lists(root)
     for element in elements(marked):
         if element.tag == "title":
@@ -115,41 +120,51 @@ def _near_title(root: html.HtmlElement, title: str, now: datetime) -> tuple[Date
     _flag_boxes(marked)
     text = text_of(marked)
     at = _place_of(title, text)
-    after = 0 if at < 0 else at + len(title)
-    window = text[max(0, at - 150) : after + _NEAR] if at >= 0 else text[: 2 * _NEAR]
-    origin = min(at, 150) if at >= 0 else 0
-    best: tuple[float, Date] | None = None
+    window = text[max(0, at - _BEFORE) : at + len(title) + _NEAR] if at >= 0 else text[: 2 * _NEAR]
+    origin = min(at, _BEFORE) if at >= 0 else 0
+    best: tuple[float, bool, Date] | None = None
     for date in find_dates(window, now):
         before, behind = window[max(0, date.start - 24) : date.start], window[date.end : date.end + 12]
         if _BAD_BEFORE.search(before.replace(_FLAG, "")) or _BAD_AFTER.match(behind):
             continue
-        line = before.rpartition("\n")[2]
-        rest = behind.partition("\n")[0]
+        if date.guessed:
+            sure = _with_year(root, date, now)
+            if sure is None:
+                continue
+            date = sure
+        line, rest = before.rpartition("\n")[2], behind.partition("\n")[0].strip()
+        word = next(reversed(list(_KEYWORD.finditer(line))), None)
+        vouched = word is not None or _FLAG in line
         own_line = len(line.replace(_FLAG, "").strip()) <= 16
-        score = 0.0
-        score += 4 if _KEYWORD.search(line) else 0
-        score += 3 if _FLAG in line else 0
-        score += 2 if date.precision == "minute" else 0
-        alone = own_line and (date.precision == "minute" or not re.match(r"[^\s::来阅点浏字分]{3}", rest.strip()))
-        score += 1 if alone else -3
+        alone = own_line and (date.precision == "minute" or not re.match(r"[^\s:：来阅点浏字分]{3}", rest))
         distance = date.start - origin - len(title) if date.start >= origin else (origin - date.start) * 1.5
-        score -= max(0.0, distance) / 100
-        if at < 0:
-            score -= 2
-        if best is None or score > best[0]:
-            best = (score, date)
-    if best is None or best[0] < 0.5:
-        return None
-    return best[1], "near title"
+        score = (3 if word["update"] else 4) if word is not None else 0
+        score += (3 if _FLAG in line else 0) + (2 if date.precision == "minute" else 0) + (1 if alone else -3)
+        total = score - max(0.0, distance) / 100 - (2 if at < 0 else 0)
+        if best is None or total > best[0]:
+            best = (total, vouched and alone, date)
+    return (best[2], best[1]) if best is not None and best[0] >= 0.5 else (None, False)
+
+
+def _with_year(root: html.HtmlElement, date: Date, now: datetime) -> Date | None:
+    """`10-08 12:00` or `昨天` in the year that the page itself gives this day, or at least names: an old page may be served today."""
+    source, local = html.tostring(root, encoding="unicode"), date.at.astimezone(SHANGHAI)
+    days = re.findall(rf"(?<!\d)((?:19|20)\d\d)[-/.年]?0?{local.month}[-/.月]?0?{local.day}(?!\d)", source)
+    if len(set(days)) == 1 and int(days[0]) <= now.year:
+        return replace(date, at=local.replace(year=int(days[0])).astimezone(UTC))
+    return date if str(local.year) in source else None
 
 
 _FLAG = "\u2063"  # invisible separator: marks text of boxes that are named for a date
 
 
 def _flag_boxes(root: html.HtmlElement) -> None:
+    """Mark boxes named for a date; part day and time that stand in boxes side by side."""
     for element in elements(root):
         if element.tag == "time" or (_DATE_CLASS.search(name_of(element)) and len(element.text_content()) < 200):
             element.text = _FLAG + (element.text or "")
+        if element.tag in ("span", "em", "i", "b", "time", "label") and re.search(r"\d\s*$", element.text or ""):
+            element.tail = " " + (element.tail or "")
 
 
 def _without_lists(root: html.HtmlElement) -> html.HtmlElement:
@@ -205,5 +220,9 @@ def _labelled(root: html.HtmlElement, now: datetime) -> list[Date]:
     ]
 
 
+def _day(date: Date) -> date_type:
+    return date.at.astimezone(SHANGHAI).date()
+
+
 def _same_day(one: Date, other: Date) -> bool:
-    return one.at.astimezone(SHANGHAI).date() == other.at.astimezone(SHANGHAI).date()
+    return _day(one) == _day(other)

@@ -10,11 +10,11 @@ from lxml import html
 
 from crawlers.reading.tree import elements, is_hidden, name_of, text_of
 
-_SEPARATOR = re.compile(r"\s*(?:[|_|»]|--+|——|\s[-–—·]\s|[-–—](?=[^-–—]{2,20}$))\s*")
+_SEPARATOR = re.compile(r"\s*(?:[|_｜»]|--+|——|\s[-–—·]\s|[-–—](?=[^-–—]{2,20}$))\s*")
 _TITLE_CLASS = re.compile(r"(?:^|[\s_-])(?:\w*title\w*|\w*headline\w*|bt|biaoti|\w*tit|h1)(?:$|[\s_-])")
 _META = ("og:title", "articletitle", "title", "twitter:title", "headline")
 _NOT = re.compile(r"^(?:首页|正文|新闻|详情|新闻中心|当前位置.*|内容|返回.*|登录|搜索)$")
-_PUBLICATION = re.compile(r"(?:发布|发表|更新)(?:时间|日期)|来源\s*[::]|责任编辑")
+_PUBLICATION = re.compile(r"(?:发布|发表|更新)(?:时间|日期)|来源\s*[:：]|责任编辑")
 _EDGE = re.compile(r"^[\s>»|·\-_]+|[\s>»|·_]+$")
 
 
@@ -116,7 +116,7 @@ def _without_site(text: str) -> str:
 def _enough(pieces: list[str], mark: str) -> bool:
     """Whether what stands before the last mark can be a headline by itself."""
     before = sum(map(len, pieces[:-1]))
-    return before >= 2 if mark.strip() in ("_", "|", "|") else before >= max(4, len(pieces[-1]))
+    return before >= 2 if mark.strip() in ("_", "|", "｜") else before >= max(4, len(pieces[-1]))
 
 
 def _clean(text: str) -> str:

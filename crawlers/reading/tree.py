@@ -69,12 +69,14 @@ _SILENT = frozenset(
     )
 )
 _SPACE = re.compile(r"[ \t\r\f\v\xa0\u3000\u200b\ufeff]+")
+_EARLY_END = re.compile(r"</(?:html|body)\s*>", re.I)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 _translator = HTMLTranslator()
 
 
 def parse_html(text: str) -> html.HtmlElement:
     """A tree of `text`. Raises QuarantineError `not_html` where nothing can be made of it."""
+    text = _EARLY_END.sub("", text)  # libxml2 ends at the first `</html>`, which may come with an included header
     parser = html.HTMLParser(encoding=None, huge_tree=False, remove_comments=True, remove_pis=True)
     try:
         root = html.document_fromstring(text, parser=parser)
@@ -168,4 +170,6 @@ def _walk(root: html.HtmlElement, out: list[str]) -> None:
 
 
 def _flat(text: str, parent: html.HtmlElement | None) -> str:
-    return text if parent is not None and parent.tag == "pre" else text.replace("\n", " ").replace("\r", " ")
+    if parent is not None and (parent.tag == "pre" or next(parent.iterancestors("pre"), None) is not None):
+        return text
+    return text.replace("\n", " ").replace("\r", " ")

@@ -88,10 +88,10 @@ class SourceSpider(Spider):
         if isinstance(error, HttpError):
             status = error.response.status
             if status in (401, 403):
-                self.tally.blocked = f"网站拒绝访问(服务器返回 {status}),已停止读取,不再尝试。"
+                self.tally.blocked = f"网站拒绝访问（服务器返回 {status}），已停止读取，不再尝试。"
                 raise CloseSpider("blocked")
             if status == 429:
-                self.tally.blocked = "网站要求放慢速度(服务器返回 429),已停止,下次再读。"
+                self.tally.blocked = "网站要求放慢速度（服务器返回 429），已停止，下次再读。"
                 raise CloseSpider("blocked")
             self.tally.failed[f"http_{status}"] += 1
         elif isinstance(error, Turned):

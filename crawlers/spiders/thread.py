@@ -177,5 +177,5 @@ def _without_names(text: str, names: set[str]) -> str:
     for name in sorted(names, key=len, reverse=True):
         if len(name) >= 3:
             text = text.replace(name, "某网友")
-        text = re.sub(rf"((?:回复|引用|[@@])\s*){re.escape(name)}", r"\1某网友", text)
+        text = re.sub(rf"((?:回复|引用|[@＠])\s*){re.escape(name)}", r"\1某网友", text)
     return text

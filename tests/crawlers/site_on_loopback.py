@@ -71,7 +71,7 @@ class Site:
         self.put(
             path,
             f"<html><head><title>{title}_测试新闻网</title></head><body><div class='nav'><a href='/'>首页</a></div>"
-            f"<h1>{title}</h1><div class='info'>发布时间:{date} 来源:测试日报</div>"
+            f"<h1>{title}</h1><div class='info'>发布时间：{date} 来源：测试日报</div>"
             f"<div class='content'>{paragraphs}</div>{more}</body></html>",
         )
 

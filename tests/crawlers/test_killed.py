@@ -9,7 +9,7 @@ from pathlib import Path
 
 from site_on_loopback import House, Site
 
-LONG = "清江市人民检察院昨日通报一起公益诉讼案件的办理情况,检察机关已向主管部门制发检察建议。" * 5
+LONG = "清江市人民检察院昨日通报一起公益诉讼案件的办理情况，检察机关已向主管部门制发检察建议。" * 5
 
 
 def slow_site(site: Site, house: House, pages: int) -> None:

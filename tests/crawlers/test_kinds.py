@@ -12,7 +12,7 @@ from crawlers.evidence import expire_evidence, read_evidence
 from pipeline.privacy.staging_keys import distinct_voices
 
 LONG = (
-    "清江市人民检察院昨日通报一起公益诉讼案件的办理情况,案件涉及饮用水源地保护,检察机关已向主管部门制发检察建议。" * 3
+    "清江市人民检察院昨日通报一起公益诉讼案件的办理情况，案件涉及饮用水源地保护，检察机关已向主管部门制发检察建议。" * 3
 )
 
 
@@ -26,7 +26,7 @@ def test_listing_follows_pages_and_reads_gb18030(site: Site, house: House) -> No
         site.article(f"/dt/t{n}.html", f"第{n}条要闻消息标题", LONG)
     page = (
         "<html><head><meta charset=gb2312><title>㵲泉社区听证会</title></head><body><h1>㵲泉社区听证会</h1>"
-        f"<p>日期:2026年11月19日</p><div>{LONG}㵲水</div></body></html>"
+        f"<p>日期：2026年11月19日</p><div>{LONG}㵲水</div></body></html>"
     )
     site.put("/dt/t3.html", page.encode("gb18030"), Content_Type="text/html")
     house.source("official", "listing", "official", [site.url + "/dt/index.html"], selectors={"link": ".l a"})
@@ -52,7 +52,7 @@ def test_a_second_run_fetches_only_what_may_have_changed(site: Site, house: Hous
     site.log.clear()
     assert house.crawl(NOW + timedelta(hours=1))["news"]["captured"] == 0
     assert [p for p in site.paths if p.endswith("html")] == []
-    site.article("/young.html", "今天刚刚发布的消息", LONG + "\n更正:通报时间为前日。")
+    site.article("/young.html", "今天刚刚发布的消息", LONG + "\n更正：通报时间为前日。")
     report = house.crawl(NOW + timedelta(days=1))["news"]
     assert report["captured"] == 1 and "/old.html" not in site.paths
     captures = house.captures()
@@ -114,10 +114,10 @@ def forum(site: Site, replies: int) -> None:
     site.put("/f?page=2", '<ul><li><a class="t" href="/t/2">另一个话题</a> 0 回复</li></ul>')
 
     def post(n: int) -> str:
-        quote = "<blockquote>网名甲 说:电话没人接</blockquote>" if n == 2 else ""
+        quote = "<blockquote>网名甲 说：电话没人接</blockquote>" if n == 2 else ""
         return (
             f'<div class="post" id="p{n:03d}"><a class="by" href="/u/{n}">网名{"甲乙丙丁戊己庚辛"[n % 8]}</a><span class="when">2026-11-2{n % 2} 08:1{n % 10}</span>'
-            f'{quote}<div class="c">第{n}层:@网名乙 检察院的电话没人接,网名甲 也这么说。</div></div>'
+            f'{quote}<div class="c">第{n}层：@网名乙 检察院的电话没人接，网名甲 也这么说。</div></div>'
         )
 
     pages = [list(range(i, min(i + 3, replies + 1))) for i in range(0, replies + 1, 3)]

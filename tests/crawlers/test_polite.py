@@ -14,7 +14,7 @@ from crawlers.net.addresses import is_private
 from crawlers.net.options import user_agent
 from crawlers.net.robots import judge
 
-LONG = "清江市人民检察院昨日通报一起公益诉讼案件的办理情况,检察机关已向主管部门制发检察建议。" * 5
+LONG = "清江市人民检察院昨日通报一起公益诉讼案件的办理情况，检察机关已向主管部门制发检察建议。" * 5
 
 
 def small_site(site: Site) -> None:

@@ -9,7 +9,7 @@ from site_on_loopback import House, Site
 from pipeline.privacy.staging_keys import distinct_voices
 
 AUTHOR, HANDLE, PHONE, SECRET = "夜航船QX7731", "yhc-qx7731", "13912345678", "这句话只说一次不该明着躺在磁盘上"
-LONG = "清江市人民检察院昨日通报一起公益诉讼案件的办理情况,检察机关已向主管部门制发检察建议。" * 5
+LONG = "清江市人民检察院昨日通报一起公益诉讼案件的办理情况，检察机关已向主管部门制发检察建议。" * 5
 FORUM = {"link": "a.t", "post": ".post", "post_author": ".by", "post_text": ".c", "post_date": ".when", "title": "h1"}
 
 
@@ -23,15 +23,15 @@ def planted(site: Site, house: House, drop: Path) -> None:
     site.put("/f", '<ul><li><a class="t" href="/t/qidai-1">话题</a></li></ul>')
     site.put(
         "/t/qidai-1",
-        f"<h1>热线没人接</h1>{post(1, SECRET + '我的电话' + PHONE)}{post(2, f'@{AUTHOR} 说得对,{AUTHOR}我支持你')}",
+        f"<h1>热线没人接</h1>{post(1, SECRET + '我的电话' + PHONE)}{post(2, f'@{AUTHOR} 说得对，{AUTHOR}我支持你')}",
     )
     house.source("forum", "thread", "public", [site.url + "/f"], selectors=FORUM)
-    byline = f'<span class="author">作者:{AUTHOR}</span><div class="comment-list"><p>{AUTHOR}:我电话{PHONE}</p></div>'
+    byline = f'<span class="author">作者：{AUTHOR}</span><div class="comment-list"><p>{AUTHOR}：我电话{PHONE}</p></div>'
     site.put(
         "/rss.xml",
         f"<rss><channel><item><title>一条消息</title><link>{site.url}/1.html</link><author>{AUTHOR}</author></item></channel></rss>",
     )
-    site.article("/1.html", "检察机关通报一起案件", LONG + f"\n联系电话 {PHONE},热线 0689-6612309。", more=byline)
+    site.article("/1.html", "检察机关通报一起案件", LONG + f"\n联系电话 {PHONE}，热线 0689-6612309。", more=byline)
     house.source("feed", "feed", "media", [site.url + "/rss.xml"])
     drop.mkdir()
     (drop / "a.csv").write_bytes(

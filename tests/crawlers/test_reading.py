@@ -28,14 +28,14 @@ DATES = [
     ("2019年6月13日", "2019-06-13 00:00", "day"),
     ("2019年06月13日 08:18", "2019-06-13 08:18", "minute"),
     ("2019 年 6 月 13 日 8 : 18", "2019-06-13 08:18", "minute"),
-    ("2019年6月13日", "2019-06-13 00:00", "day"),
+    ("２０１９年６月１３日", "2019-06-13 00:00", "day"),
     ("二〇一九年六月十三日", "2019-06-13 00:00", "day"),
     ("二〇二五年十一月二十日", "2025-11-20 00:00", "day"),
     ("二〇二五年十月十日", "2025-10-10 00:00", "day"),
-    ("发布时间:2026-11-15 09:30:12 来源", "2026-11-15 09:30", "minute"),
+    ("发布时间：2026-11-15 09：30：12 来源", "2026-11-15 09:30", "minute"),
     ("2026-11-15T01:30:00Z", "2026-11-15 09:30", "minute"),
     ("2026-11-15T09:30:00+08:00", "2026-11-15 09:30", "minute"),
-    ("2026年11月20日(星期五)下午3:05", "2026-11-20 15:05", "minute"),
+    ("2026年11月20日（星期五）下午3:05", "2026-11-20 15:05", "minute"),
     ("6月13日", "2026-06-13 00:00", "day"),
     ("12月30日 10:00", "2025-12-30 10:00", "minute"),
     ("11-20 08:18", "2026-11-20 08:18", "minute"),
@@ -89,7 +89,7 @@ FORMS = [
     "{y}年{m:02}月{d:02}日",
     "{y} 年 {m} 月 {d} 日",
 ]
-_WIDE = str.maketrans("0123456789", "0123456789")
+_WIDE = str.maketrans("0123456789", "０１２３４５６７８９")
 
 
 @given(st.dates(datetime(1991, 1, 1).date(), NOW.date()), st.sampled_from(FORMS), st.booleans(), st.none() | st.times())
@@ -106,7 +106,7 @@ def test_a_written_date_is_read_back(day: object, form: str, wide: bool, clock: 
         assert found.precision == "day"
 
 
-@given(st.text(alphabet=st.sampled_from("0123456789年月日-/.:: 时分前昨天小二〇十TZ+"), max_size=60))
+@given(st.text(alphabet=st.sampled_from("0123456789年月日-/.:： 时分前昨天小二〇十TZ+"), max_size=60))
 def test_no_date_lies_in_the_future_or_before_1990(text: str) -> None:
     for date in find_dates(text, NOW):
         assert datetime(1989, 12, 31, tzinfo=UTC) < date.at <= NOW + timedelta(days=1)
@@ -171,7 +171,7 @@ PIECES = st.sampled_from(
         "<time datetime='x'>",
         '<script type="application/ld+json">{"headline": 1}</script>',
         "<form><form>",
-        "来源:日报",
+        "来源：日报",
         "<p>检察机关通报案件办理情况。</p>",
         "<base href='ftp://x'>",
         "<html><html>",
@@ -242,9 +242,9 @@ def test_selectors_in_css_and_xpath_and_bad_ones() -> None:
 
 def test_comment_blocks_are_cut_and_articles_stay() -> None:
     root = parse_html(
-        "<div class=article><h1>评论:一次听证会</h1><p>正文在这里</p></div><div class='pl-list'><p>读者甲说</p></div>"
-        "<div><h3>网友评论(12条)</h3><ul><li>读者乙说</li></ul></div><div id=SOHUCS>1</div>"
+        "<div class=article><h1>评论：一次听证会</h1><p>正文在这里</p></div><div class='pl-list'><p>读者甲说</p></div>"
+        "<div><h3>网友评论（12条）</h3><ul><li>读者乙说</li></ul></div><div id=SOHUCS>1</div>"
     )
     assert cut_comments(root) >= 2
-    assert "正文在这里" in text_of(root) and "评论:一次听证会" in text_of(root)
+    assert "正文在这里" in text_of(root) and "评论：一次听证会" in text_of(root)
     assert "读者甲" not in text_of(root) and "读者乙" not in text_of(root)
