@@ -11,6 +11,10 @@ TingjianError
 
 from __future__ import annotations
 
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,7 +29,7 @@ class ConfigurationError(TingjianError):
     def __init__(self, message: str, *, file: Path | None = None, line: int | None = None, field: str = "") -> None:
         self.file, self.line, self.field, self.message = file, line, field, message
         place = "" if file is None else f"{file}" + (f" 第 {line} 行" if line else "")
-        super().__init__(":".join(p for p in (place, field, message) if p))
+        super().__init__("：".join(p for p in (place, field, message) if p))
 
 
 class RetryLater(TingjianError):
@@ -54,3 +58,34 @@ class Refused(TingjianError):
 
 class Conflict(TingjianError):
     """The row changed since it was read."""
+
+
+_DATABASE_WORDS: dict[int, str] = {
+    sqlite3.SQLITE_FULL: "磁盘已满，请清理后再试",
+    sqlite3.SQLITE_IOERR: "磁盘读写出错，可能已满",
+    sqlite3.SQLITE_BUSY: "正被另一个进程占用",
+    sqlite3.SQLITE_LOCKED: "正被另一个进程占用",
+    sqlite3.SQLITE_READONLY: "文件只读",
+    sqlite3.SQLITE_CANTOPEN: "文件打不开",
+    sqlite3.SQLITE_NOMEM: "内存不足",
+}
+_DISK_WORDS: dict[int, str] = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "磁盘已满，请清理后再试"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "没有写入权限"),
+    errno.EMFILE: "打开的文件太多",
+}
+
+
+@contextmanager
+def storage(what: str) -> Iterator[None]:
+    """A full, read-only or locked store under `what` becomes RetryLater in Chinese words; a mistake in SQL stays one."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        words = _DATABASE_WORDS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)  # extended codes name the call
+        if words is None:
+            raise
+        raise RetryLater(f"{what}暂时用不了：{words}") from error
+    except OSError as error:
+        words = _DISK_WORDS.get(error.errno or 0, error.strerror or type(error).__name__)
+        raise RetryLater(f"{what}暂时用不了：{words}") from error

@@ -10,7 +10,7 @@ from typing import Any
 from models.taxonomy import TOPIC_NAMES
 
 LEVEL_RULE = "1"
-LEVEL_NAMES: dict[int, str] = {1: "Ⅰ级(红)", 2: "Ⅱ级(橙)", 3: "Ⅲ级(黄)", 4: "Ⅳ级(蓝)"}
+LEVEL_NAMES: dict[int, str] = {1: "Ⅰ级（红）", 2: "Ⅱ级（橙）", 3: "Ⅲ级（黄）", 4: "Ⅳ级（蓝）"}
 # What a topic says about harm to people, 0 to 4.
 HARM: dict[str, int] = {
     "privacy_leak": 4, "minors_victims": 3, "impersonation_scam": 3, "integrity": 3, "case_handling": 2,
@@ -77,7 +77,7 @@ def _harm(facts: Facts) -> Reason:
     worst = max(told, key=lambda t: (HARM.get(t, 0), t), default="")
     points = HARM.get(worst, 0) + (1 if facts.sensitive and HARM.get(worst, 0) >= 3 else 0)
     name = TOPIC_NAMES.get(worst, "")
-    extra = ",且触及受保护的利益" if facts.sensitive and HARM.get(worst, 0) >= 3 else ""
+    extra = "，且触及受保护的利益" if facts.sensitive and HARM.get(worst, 0) >= 3 else ""
     return Reason("harm", "对人的损害", name, points, f"涉及“{name}”{extra}")
 
 
@@ -91,7 +91,7 @@ def _reach(facts: Facts) -> Reason:
     )
     parts = [f"{facts.voices} 人以上谈论"] if facts.voices else []
     parts += [f"{facts.outlets} 家媒体报道"] if facts.outlets else []
-    return Reason("reach", "传播范围", f"{facts.voices}/{facts.outlets}", points, ",".join(parts))
+    return Reason("reach", "传播范围", f"{facts.voices}/{facts.outlets}", points, "，".join(parts))
 
 
 def _speed(facts: Facts) -> Reason:
@@ -109,4 +109,4 @@ def _unanswered(facts: Facts, now: datetime) -> Reason:
         return Reason("unanswered", "未答复时间", "", 0, "")
     hours = (now - facts.needs_answer_since).total_seconds() / 3600
     points = (hours >= 24) + (hours >= 72)
-    return Reason("unanswered", "未答复时间", f"{hours:.0f}", points, f"需要答复,已等 {hours:.0f} 小时")
+    return Reason("unanswered", "未答复时间", f"{hours:.0f}", points, f"需要答复，已等 {hours:.0f} 小时")

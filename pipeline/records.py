@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -67,17 +67,23 @@ class Capture:
         return self.published_at is not None and self.first_seen - self.published_at > BACKFILL_AFTER
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form without empty values; datetimes as ISO 8601 in UTC."""
-        return {k: _out(v) for k, v in asdict(self).items() if v not in ("", None, (), [])}
+        """JSON-ready form without values that are the default; datetimes as ISO 8601 in UTC."""
+        values = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
+        return {name: _out(value) for name, value, default in values if value != default}
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Capture:
         """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError on foreign data."""
         d = dict(data)
-        d.setdefault("title", "")  # a reply has none, and `to_dict` leaves out what is empty
         for name in ("first_seen", "published_at", "received_at"):
             if name in d:
                 d[name] = datetime.fromisoformat(d[name])
+                if d[name].tzinfo is None:
+                    raise ValueError(f"{name} without a zone")
+        if d["channel"] not in CHANNELS:
+            raise ValueError("no such channel")
+        if not all(isinstance(d[name], str) for name in ("id", "source_id", "site", "site_group", "title", "text")):
+            raise TypeError("not a text")
         d["aliases"] = tuple(d.get("aliases", ()))
         d["voice"] = tuple((str(a), str(b)) for a, b in d.get("voice", ()))
         return Capture(**d)

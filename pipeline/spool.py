@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import QuarantineError, RetryLater
+from pipeline.errors import QuarantineError, storage
 from pipeline.privacy.seal import Envelope
 from pipeline.privacy.staging_keys import KEY_LIFE
 
@@ -55,7 +55,11 @@ class Spool:
         self.ready = folder / "ready"
         self.aside = folder / "quarantine"
         self.scratch = folder / "scratch"
-        self.rejected: list[str] = []  # names of files that `batches` set aside, for the caller to count
+
+    @property
+    def rejected(self) -> list[str]:
+        """Names of files that `batches` set aside whole and that have not expired, for the caller to count."""
+        return sorted(path.name for path in self.aside.glob("*.jsonl"))
 
     def write(
         self, source_id: str, envelopes: Iterable[Envelope], reports: Iterable[Mapping[str, Any]], now: datetime
@@ -67,18 +71,12 @@ class Spool:
         body = [manifest, *lines, *({"report": dict(r)} for r in reports)]
         data = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in body).encode("utf-8", "surrogatepass")
         path = self.scratch / batch_id
-        try:
+        with storage("暂存队列"):
             for folder in (self.ready, self.scratch):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with path.open("wb") as f:
-                f.write(data)
-                f.flush()
-                os.fsync(f.fileno())
+            _write(path, data)
             path.rename(self.ready / f"{batch_id}.jsonl")
             _sync(self.ready)
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            raise RetryLater(f"the spool can't be written: {error.strerror}") from error
         return batch_id
 
     def batches(self) -> Iterator[Batch]:
@@ -87,13 +85,16 @@ class Spool:
             try:
                 with path.open("rb") as f:
                     m = json.loads(f.readline())
-                yield Batch(
-                    m["batch"], path, m["source_id"], datetime.fromisoformat(m["created_at"]), int(m["captures"])
+                if m["batch"] != path.stem or not isinstance(m["source_id"], str):
+                    raise ValueError("another file's manifest")
+                batch = Batch(
+                    path.stem, path, m["source_id"], datetime.fromisoformat(m["created_at"]), int(m["captures"])
                 )
             except (ValueError, KeyError, TypeError):
                 self.aside.mkdir(parents=True, exist_ok=True, mode=0o700)
                 path.rename(self.aside / path.name)
-                self.rejected.append(path.name)
+                continue
+            yield batch
 
     def acknowledge(self, batch: Batch) -> None:
         """The batch's output is committed: forget it. Doing so twice is no error."""
@@ -101,12 +102,13 @@ class Spool:
 
     def set_aside(self, batch: Batch, number: int, envelope: Envelope, error: QuarantineError) -> None:
         """Keep one envelope, sealed as it was, with its reason; the same line twice is written once."""
-        self.aside.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self.aside / f"{batch.id}-{number}.json"
         scratch = path.with_suffix(".part")
         record = {"source_id": batch.source_id, "reason": error.reason, "detail": error.detail, "envelope": envelope}
-        scratch.write_text(json.dumps(record, ensure_ascii=True), encoding="ascii")
-        scratch.rename(path)
+        with storage("隔离区"):
+            self.aside.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write(scratch, json.dumps(record, ensure_ascii=True).encode("ascii"))
+            scratch.rename(path)
 
     def expire_aside(self, now: datetime) -> int:
         """Delete what was set aside more than 72 h before `now`: by then it can't be unsealed (charter 2)."""
@@ -119,6 +121,18 @@ class Spool:
         """Delete half-written files of killed writers; call it while none writes."""
         for path in self.scratch.glob("*"):
             path.unlink(missing_ok=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """The whole file or none."""
+    try:
+        with path.open("wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _sync(folder: Path) -> None:

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import RetryLater, Unreadable
+from pipeline.errors import Unreadable, storage
 from pipeline.privacy.staging_keys import StagingKey, StagingKeys, window_of
 from pipeline.records import Voice
 
@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS posts (
   body BLOB NOT NULL, older BLOB, place BLOB) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS posts_key ON posts (key_id);
 CREATE INDEX IF NOT EXISTS posts_seen ON posts (seen_at, id);
+CREATE TABLE IF NOT EXISTS gone (total INTEGER NOT NULL, unheard INTEGER NOT NULL);
 """
 _BATCH = 1000
 
@@ -52,13 +53,14 @@ class Staging:
     """The staging file and its keys; one writer at a time (the ingest and watch locks see to it)."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.keys = StagingKeys(folder / "keys")
-        self._db = sqlite3.connect(folder / "staging.db", timeout=30, isolation_level=None, check_same_thread=False)
-        # secure_delete: what is deleted is overwritten; no WAL, so that no copy lingers beside
-        for pragma in ("journal_mode=DELETE", "synchronous=FULL", "secure_delete=ON"):
-            self._db.execute(f"PRAGMA {pragma}")
-        self._db.executescript(_SCHEMA)
+        with storage("暂存区"):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._db = sqlite3.connect(folder / "staging.db", timeout=30, isolation_level=None, check_same_thread=False)
+            # secure_delete: what is deleted is overwritten; no WAL, so that no copy lingers beside
+            for pragma in ("journal_mode=DELETE", "synchronous=FULL", "secure_delete=ON"):
+                self._db.execute(f"PRAGMA {pragma}")
+            self._db.executescript(_SCHEMA)
 
     def put(self, posts: Iterable[Post], now: datetime) -> None:
         """Add posts; one with the same or a newer revision stays as it is. Raises RetryLater where the file can't be written.
@@ -83,11 +85,12 @@ class Staging:
         """Every readable post, by (seen_at, id); streams."""
         at: tuple[str, str] = ("", "")
         while True:
-            rows = self._db.execute(
-                "SELECT id, revision, key_id, seen_at, body, older, place FROM posts WHERE (seen_at, id) > (?, ?)"
-                " ORDER BY seen_at, id LIMIT ?",
-                (*at, _BATCH),
-            ).fetchall()
+            with storage("暂存区"):
+                rows = self._db.execute(
+                    "SELECT id, revision, key_id, seen_at, body, older, place FROM posts WHERE (seen_at, id) > (?, ?)"
+                    " ORDER BY seen_at, id LIMIT ?",
+                    (*at, _BATCH),
+                ).fetchall()
             if not rows:
                 return
             at = rows[-1][3], rows[-1][0]
@@ -111,7 +114,10 @@ class Staging:
             self._db.executemany("UPDATE posts SET heard = 1 WHERE id = ?", ((i,) for i in heard))
 
     def expire(self, now: datetime) -> tuple[int, int]:
-        """Destroy dead keys and the rows under them. Returns (rows gone, of those never heard)."""
+        """Destroy dead keys and the rows under them. Returns (rows gone, of those never heard).
+
+        Their sums are kept beside (`gone`), so that a kill before the caller has counted them loses no count.
+        """
         self.keys.purge(now)
         gone = unheard = 0
         with self._writing():  # one transaction, so that two processes do not count the same rows
@@ -122,11 +128,21 @@ class Staging:
                 ).fetchone()
                 self._db.execute("DELETE FROM posts WHERE key_id = ?", (key_id,))
                 gone, unheard = gone + count, unheard + count - (heard or 0)
+            if gone:
+                before = self.gone()
+                self._db.execute("DELETE FROM gone")
+                self._db.execute("INSERT INTO gone VALUES (?, ?)", (before[0] + gone, before[1] + unheard))
         return gone, unheard
+
+    def gone(self) -> tuple[int, int]:
+        """(rows that ever expired here, of those never heard)."""
+        row = self._db.execute("SELECT total, unheard FROM gone").fetchone()
+        return (int(row[0]), int(row[1])) if row else (0, 0)
 
     def count(self) -> int:
         """How many rows lie here."""
-        return int(self._db.execute("SELECT count(*) FROM posts").fetchone()[0])
+        with storage("暂存区"):
+            return int(self._db.execute("SELECT count(*) FROM posts").fetchone()[0])
 
     def has(self, post_id: str) -> bool:
         return self._db.execute("SELECT 1 FROM posts WHERE id = ?", (post_id,)).fetchone() is not None
@@ -136,18 +152,15 @@ class Staging:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise RetryLater(f"暂存区暂时写不进去：{error}") from error
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+        with storage("暂存区"):
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
 
     def _lives(self, key_id: str) -> bool:
         try:

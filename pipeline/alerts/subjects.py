@@ -149,7 +149,7 @@ def source_subjects(
         offices = tuple(source.offices or every_office)
         reasons = []
         if state.last_status in STATUS_NAMES:
-            reasons.append(STATUS_NAMES[state.last_status] + (f":{state.message}" if state.message else ""))
+            reasons.append(STATUS_NAMES[state.last_status] + (f"：{state.message}" if state.message else ""))
         if overdue is not None:
             hours = int((overdue + timedelta(hours=source.fresh_within_hours)).total_seconds() // 3600)
             reasons.append(f"已有 {hours} 小时没有新内容（约定 {source.fresh_within_hours} 小时内）")

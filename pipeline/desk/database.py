@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session as DatabaseSession
 from sqlalchemy.orm import sessionmaker
+
+from pipeline.errors import RetryLater, storage
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -34,8 +38,12 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[DatabaseSession]:
-        """One transaction; on SQLite it takes the write lock at once, so that what it read stays true."""
+        """One transaction; on SQLite it takes the write lock at once, so that what it read stays true.
+
+        Raises RetryLater where the database can't be used now (disk full, locked, server gone): nothing was changed then.
+        """
         with (
+            _trouble(),
             self.engine.connect().execution_options(tingjian_write=True) as connection,
             self._sessions(bind=connection) as session,
             session.begin(),
@@ -44,18 +52,23 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[DatabaseSession]:
-        """A snapshot; changes are rolled back."""
-        with self._sessions() as session:
+        """A snapshot; changes are rolled back. Raises RetryLater as `write` does."""
+        with _trouble(), self._sessions() as session:
             yield session
             session.expunge_all()  # rows stay readable after the rollback that closing brings
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; safe to run at every start."""
         if self.url.database and self.engine.dialect.name == "sqlite":
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            with storage("数据目录"):
+                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS))
-        with self.engine.connect().execution_options(tingjian_write=True) as connection, connection.begin():
+        with (
+            _trouble(),
+            self.engine.connect().execution_options(tingjian_write=True) as connection,
+            connection.begin(),
+        ):
             head = ScriptDirectory.from_config(config).get_current_head()
             if MigrationContext.configure(connection).get_current_revision() == head:
                 return
@@ -64,6 +77,17 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def _trouble() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if isinstance(error.orig, sqlite3.OperationalError):
+            with storage("数据库"):
+                raise error.orig from error
+        raise RetryLater("数据库暂时用不了：连接中断或服务器拒绝") from error
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

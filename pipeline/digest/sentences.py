@@ -44,7 +44,7 @@ def _volume(facts: dict[str, Any]) -> str:
     for row in facts["volume"]:
         unit = "人次" if row["channel"] == "public" else "件"
         least = "至少 " if row["channel"] == "public" and row["now"] else ""
-        parts.append(f"{row['name']} {least}{row['now']} {unit}({change(row['now'], row['before'])})")
+        parts.append(f"{row['name']} {least}{row['now']} {unit}（{change(row['now'], row['before'])}）")
     return "涉及本院的声音：" + "，".join(parts) + "。"
 
 
@@ -54,7 +54,7 @@ def change(now: int, before: int) -> str:
         return "与上周持平"
     more = now - before
     words = f"比上周{'多' if more > 0 else '少'} {abs(more)}"
-    return words + (f",{'增' if more > 0 else '减'} {abs(more) * 100 // before}%" if before >= 20 else "")
+    return words + (f"，{'增' if more > 0 else '减'} {abs(more) * 100 // before}%" if before >= 20 else "")
 
 
 def _incidents(facts: dict[str, Any]) -> str:
@@ -63,7 +63,7 @@ def _incidents(facts: dict[str, Any]) -> str:
         return f"本周没有新的处置；目前在办 {i['open']} 件。"
     levels = "、".join(f"{LEVEL_WORDS[n]} {i['by_level'][n]} 件" for n in ("1", "2", "3", "4") if i["by_level"][n])
     text = f"新开处置 {i['opened']} 件（{levels}），签收 {i['acknowledged']} 件，已回应 {i['answered']} 件，结束 {i['closed']} 件，在办 {i['open']} 件"
-    return text + (f";签收用时中位数 {i['median_minutes']} 分钟。" if i["median_minutes"] is not None else "。")
+    return text + (f"；签收用时中位数 {i['median_minutes']} 分钟。" if i["median_minutes"] is not None else "。")
 
 
 def _clocks(facts: dict[str, Any]) -> str:

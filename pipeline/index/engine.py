@@ -6,7 +6,7 @@ version, and an older or equal one is a counted no-op.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -70,7 +70,7 @@ class Written:
 
 class Index(Protocol):
     def write_items(self, items: Iterable[Item]) -> Written:
-        """Add or revise whole items. Raises RetryLater where the engine can't take them now."""
+        """Add or revise whole items; a revision keeps the issue that was noted. Raises RetryLater, as every call here."""
         ...
 
     def write_signals(self, signals: Iterable[Signal]) -> int:
@@ -85,11 +85,13 @@ class Index(Protocol):
         """The document as the first of these offices that has it reads it."""
         ...
 
-    def indexed_since(self, after: datetime, office_ids: Sequence[str], limit: int = 1000) -> list[Item]:
-        """Documents by (indexed_at, id), from `after` on (inclusive), at most `limit`."""
+    def indexed_since(self, after: datetime, office_ids: Sequence[str]) -> Iterator[Item]:
+        """Every document from `after` on (inclusive), by (indexed_at, id); streams."""
         ...
 
-    def search(self, search: Search, size: int = 20, after: str | None = None) -> Page: ...
+    def search(self, search: Search, size: int = 20, after: str | None = None) -> Page:
+        """One page. Raises QueryError on a value that no field has, or where `after` is no place in a list."""
+        ...
 
     def count(self, search: Search) -> int: ...
 

@@ -1,7 +1,8 @@
 """The query language (DESIGN §5): one parser makes a tree, each engine compiles it.
 
 `NOT` binds before `AND` before `OR`; 非 且 或 work as separate words; words side by side mean AND; `-word` is NOT;
-`"…"` is a phrase; `field:value`, `field:[a TO b]`, `field:>=a`; parentheses. Full-width forms are folded first.
+`-"…"` and `-(…)` too; `"…"` is a phrase; `field:value`, `field:[a TO b]`, `field:>=a`; parentheses. Full-width forms are
+folded first.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ Node = Text | Is | Between | Not | And | Or
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<paren>[()])
+    | (?P<minus>-(?=["(]))
     | (?P<phrase>"[^"]*")
     | (?P<field>[^\s:()"\[\]]+):(?P<value>\[[^\]]*\]|"[^"]*"|[^\s()"]+)
     | (?P<word>[^\s()"]+)
@@ -99,7 +101,7 @@ def parse(query: str) -> Node | None:
     """The tree, or None for an empty query. Raises QueryError, also over 500 characters or 40 levels deep."""
     text = unicodedata.normalize("NFKC", query).replace("“", '"').replace("”", '"').strip()
     if len(text) > MAX_LENGTH:
-        raise QueryError(f"查询太长(最多 {MAX_LENGTH} 字)")
+        raise QueryError(f"查询太长（最多 {MAX_LENGTH} 字）")
     if text.count('"') % 2:
         raise QueryError("引号没有成对")
     tokens = [m for m in _TOKEN.finditer(text) if m.group().strip()]
@@ -138,11 +140,11 @@ class _Parser:
         if depth > MAX_DEPTH:
             raise QueryError("括号套得太深")
         if self.position >= len(self.tokens):
-            raise QueryError("查询在这里断了:后面少一个词")
+            raise QueryError("查询在这里断了：后面少一个词")
         token = self.tokens[self.position]
         head = token.group().strip()
         self.position += 1
-        if head in _NOT:
+        if head in _NOT or token["minus"]:
             return Not(self.single(depth + 1))
         if head in _AND or head in _OR:
             raise QueryError(f"“{head}”前面少一个词")
@@ -159,10 +161,9 @@ class _Parser:
         if token["field"] is not None:
             name = token["field"]
             return Not(_field(name[1:], token["value"])) if name.startswith("-") else _field(name, token["value"])
-        word = token["word"] or ""
-        if word.startswith("-") and len(word) > 1:
-            return Not(_text(word[1:]))
-        return _text(word or head)
+        if head.startswith("-") and len(head) > 1:
+            return Not(_text(head[1:]))
+        return _text(head)
 
 
 def _text(text: str, phrase: bool = False) -> Text:
@@ -175,12 +176,13 @@ def _field(name: str, value: str) -> Node:
     if name not in FIELDS:
         if name.lower() in ("http", "https") or not name.isidentifier():
             return _text(f"{name}:{value}".replace('"', ""), phrase=True)
-        raise QueryError(f"没有“{name}”这个字段;可以用:" + "、".join(n for n in FIELDS if not n.isascii()))
+        known = "、".join(n for n in FIELDS if not n.isascii())
+        raise QueryError(f"没有“{name}”这个字段；可以用：{known}。要查带冒号的原文，请加引号")
     field = FIELDS[name]
     if value.startswith("["):
         low, found, high = value.strip("[]").partition(" TO ")
         if not found or field not in RANGES:
-            raise QueryError("范围写作 日期:[2026-01-01 TO 2026-01-31],只用于日期和等级")
+            raise QueryError("范围写作 日期:[2026-01-01 TO 2026-01-31]，只用于日期和等级")
         return Between(field, _edge(low), _edge(high))
     if value[:1] in "<>":
         mark = value[:2] if value[1:2] == "=" else value[:1]
@@ -192,7 +194,7 @@ def _field(name: str, value: str) -> Node:
         return Between(field, None, edge, include_high=mark == "<=")
     clean = value.strip('"')
     if not clean:
-        raise QueryError(f"“{name}:”后面少一个值")
+        raise QueryError(f"“{name}”后面少一个值")
     return Is(field, clean)
 
 

@@ -8,19 +8,23 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline.errors import RetryLater
+from pipeline.errors import storage
 from pipeline.index.documents import from_document, snippet, to_document, wanted_texts
 from pipeline.index.engine import Bucket, Field, Hit, Page, Search, Written
+from pipeline.index.query import QueryError
 from pipeline.index.sqlite_query import Clause, compile_search
-from pipeline.index.tokens import index_tokens
+from pipeline.index.tokens import fold, index_tokens
 from pipeline.records import Item, Signal
 
 WRITE_BATCH = 500
+READ_BATCH = 1000
+PATIENCE = 30.0  # seconds that a writer waits for another
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS items (
@@ -40,8 +44,9 @@ CREATE TABLE IF NOT EXISTS signals (
   dimension TEXT NOT NULL, label TEXT NOT NULL, count INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS signals_time ON signals (period, starts_at);
 CREATE VIRTUAL TABLE IF NOT EXISTS fts USING fts5 (
-  title, text, words, content='', prefix='1', tokenize="unicode61 remove_diacritics 0");
+  title, text, words, content='', prefix='1', tokenize="ascii");
 """
+# `ascii`: our own tokens are split at spaces only, whatever letters SQLite's tables know.
 _BUCKET = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d"}
 _SHANGHAI_SECONDS = 8 * 3600  # no summer time since 1991
 
@@ -117,18 +122,21 @@ class SqliteIndex:
         rows = dict(self._rows("SELECT office_id, document FROM items WHERE id = ?", (item_id,)))
         return next((from_document(json.loads(rows[o])) for o in office_ids if o in rows), None)
 
-    def indexed_since(self, after: datetime, office_ids: Sequence[str], limit: int = 1000) -> list[Item]:
-        where = f"indexed_at >= ? AND office_id IN ({','.join('?' * len(office_ids))})"
+    def indexed_since(self, after: datetime, office_ids: Sequence[str]) -> Iterator[Item]:
+        where = f"(indexed_at, doc_id) > (?, ?) AND office_id IN ({','.join('?' * len(office_ids))})"
         sql = f"SELECT document FROM items WHERE {where} ORDER BY indexed_at, doc_id LIMIT ?"  # noqa: S608 (marks only)
-        return [from_document(json.loads(d)) for (d,) in self._rows(sql, (_ms(after), *office_ids, limit))]
+        at: tuple[int, str] = (_ms(after), "")
+        while rows := self._rows(sql, (*at, *office_ids, READ_BATCH)):
+            items = [from_document(json.loads(document)) for (document,) in rows]
+            yield from items
+            at = _ms(items[-1].indexed_at), items[-1].doc_id
 
     def search(self, search: Search, size: int = 20, after: str | None = None) -> Page:
         where = compile_search(search)
         total = self._one(f"SELECT count(*) FROM items WHERE {where.sql}", where.values)  # noqa: S608 (compiled clause)
         page = where
         if after:
-            at, _, doc_id = after.partition("|")
-            page = Clause(f"{where.sql} AND (occurred_at, doc_id) < (?, ?)", (*where.values, int(at), doc_id))
+            page = Clause(f"{where.sql} AND (occurred_at, doc_id) < (?, ?)", (*where.values, *_place(after)))
         sql = f"SELECT document FROM items WHERE {page.sql} ORDER BY occurred_at DESC, doc_id DESC LIMIT ?"  # noqa: S608
         found = [from_document(json.loads(d)) for (d,) in self._rows(sql, (*page.values, size + 1))]
         wanted = wanted_texts(search.query)
@@ -161,7 +169,7 @@ class SqliteIndex:
     def words(self, search: Search, size: int = 30, sample: int = 2000) -> list[Bucket]:
         where = compile_search(search)
         sql = f"SELECT json_extract(document, '$.words') FROM items WHERE {where.sql}"  # noqa: S608
-        sql += " ORDER BY occurred_at DESC LIMIT ?"
+        sql += " ORDER BY occurred_at DESC, doc_id DESC LIMIT ?"
         counts: Counter[str] = Counter()
         for (words,) in self._rows(sql, (*where.values, sample)):
             counts.update(set(json.loads(words)))
@@ -192,7 +200,9 @@ class SqliteIndex:
         if old:
             if old[1] >= item.revision:
                 return False
-            self._forget(c, old[0], from_document(json.loads(old[2])))
+            known = from_document(json.loads(old[2]))
+            self._forget(c, old[0], known)
+            item = item if item.issue_id else replace(item, issue_id=known.issue_id)
         values = (
             row, item.doc_id, item.id, item.office_id, item.revision, item.channel, item.source_id, item.outlet,
             item.site_group, item.region, item.role, item.sentiment, item.level, item.needs_answer, item.sensitive,
@@ -214,7 +224,7 @@ class SqliteIndex:
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
             for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536", "mmap_size=1073741824"):
                 connection.execute(f"PRAGMA {pragma}")
             self._local.connection = connection
@@ -222,30 +232,35 @@ class SqliteIndex:
         return connection
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
-        return self._connection.execute(sql, values).fetchall()
+        with storage("索引"):
+            return self._connection.execute(sql, values).fetchall()
 
     def _one(self, sql: str, values: Sequence[Any]) -> int:
-        return int(self._connection.execute(sql, values).fetchone()[0])
+        return int(self._rows(sql, values)[0][0])
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        connection = self._connection
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise RetryLater(f"索引暂时写不进去:{error}") from error
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        with storage("索引"):
+            connection = self._connection
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
 
 
 def _tokens(item: Item) -> tuple[str, str, str]:
-    return index_tokens(item.title), index_tokens(item.text), " ".join(item.words)
+    return index_tokens(item.title), index_tokens(item.text), fold(" ".join(item.words))
+
+
+def _place(after: str) -> tuple[int, str]:
+    at, _, doc_id = after.partition("|")
+    if not at.lstrip("-").isdecimal() or len(at) > 15:
+        raise QueryError("翻页位置已失效，请重新检索")
+    return int(at), doc_id
 
 
 def _ms(time: datetime) -> int:

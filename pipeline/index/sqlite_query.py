@@ -8,8 +8,8 @@ from typing import Any
 
 from pipeline.index.engine import Search
 from pipeline.index.query import And, Between, Is, Node, Not, Or, QueryError, Text
-from pipeline.index.tokens import match_expression
-from pipeline.index.values import LEVELS, TRUE_WORDS, code_of
+from pipeline.index.tokens import fold, match_expression
+from pipeline.index.values import code_of, day_of, flag_of, level_of
 from pipeline.records import SHANGHAI
 
 
@@ -37,8 +37,11 @@ def compile_search(search: Search) -> Clause:
         parts.append(_node(search.query))
     where = _join(" AND ", parts)
     if search.collapse_stories:
-        newest = f"SELECT max(occurred_at || '|' || row) FROM items WHERE {where.sql} GROUP BY story_id, office_id"  # noqa: S608
-        where = Clause(f"occurred_at || '|' || row IN ({newest})", where.values)
+        newest = (
+            "SELECT row, row_number() OVER (PARTITION BY story_id, office_id ORDER BY occurred_at DESC, doc_id DESC) AS place"  # noqa: S608
+            f" FROM items WHERE {where.sql}"
+        )
+        where = Clause(f"row IN (SELECT row FROM ({newest}) WHERE place = 1)", where.values)  # noqa: S608
     return where
 
 
@@ -70,12 +73,12 @@ def _is(field: str, value: str) -> Clause:
     if field == "title":
         return _match(value, "title")
     if field == "words":
-        quoted = value.replace('"', "")
+        quoted = fold(value).replace('"', "")
         return Clause("row IN (SELECT rowid FROM fts WHERE fts MATCH ?)", (f'words : "{quoted}"',))
     if field == "occurred_at":
         return _between(Between(field, value, value))
     if field in ("needs_answer", "sensitive"):
-        return Clause(f"{field} = ?", (int(value.lower() in TRUE_WORDS),))
+        return Clause(f"{field} = ?", (int(flag_of(value)),))
     return _value(field, (value,))
 
 
@@ -95,24 +98,15 @@ def _between(node: Between) -> Clause:
             (node.high, "<=" if node.include_high else "<"),
         ):
             if edge is not None:
-                if edge not in LEVELS:
-                    raise QueryError("等级是 1 到 4(Ⅰ 红 … Ⅳ 蓝)")
-                parts.append(Clause(f"level {mark} ?", (LEVELS[edge],)))
+                parts.append(Clause(f"level {mark} ?", (level_of(edge),)))
     else:
         if node.low is not None:
-            day = _day(node.low)
+            day = day_of(node.low)
             parts.append(Clause("occurred_at >= ?", (_midnight(day if node.include_low else day + timedelta(days=1)),)))
         if node.high is not None:
-            day = _day(node.high)
+            day = day_of(node.high)
             parts.append(Clause("occurred_at < ?", (_midnight(day + timedelta(days=1) if node.include_high else day),)))
     return _join(" AND ", parts) if parts else Clause("1")
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise QueryError(f"日期写作 2026-11-21,不是“{text}”") from None
 
 
 def _midnight(day: date) -> int:

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 SENTENCE_END = "zzsentencezz"
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
-_RUN = re.compile(rf"([{_HAN}]+)|([^\W_{_HAN}]+)|([。!?!?\n;;])")
+_END = r"[。!?;\n]"  # of folded text
+_RUN = re.compile(rf"([{_HAN}]+)|([^\W_{_HAN}]+)|({_END})")
 
 
 def fold(text: str) -> str:
@@ -27,26 +28,32 @@ def index_tokens(text: str) -> str:
 
 
 def match_expression(text: str) -> str:
-    """The FTS5 expression that finds `text` as one phrase; empty where it holds nothing to look for."""
-    folded = re.sub(r"[。!?!?\n;;]", " ", fold(text))
+    """The FTS5 expression that finds `text` as one phrase; empty where it holds nothing to look for.
+
+    A sentence end inside is looked for too; one before or after is not.
+    """
+    folded = fold(text)
     tokens = list(_stream(folded))
+    while tokens and tokens[0] == SENTENCE_END:
+        del tokens[0]
+    while tokens and tokens[-1] == SENTENCE_END:
+        del tokens[-1]
     if not tokens:
         return ""
-    runs = _RUN.findall(folded)
-    last = runs[-1][0]
+    last = [han for han, word, _ in _RUN.findall(folded) if han or word][-1]
     if len(last) > 1:
         tokens.pop()  # the last run's closing character: something may follow it in the document
-    elif len(last) == 1:
-        return '"' + " ".join(tokens) + '"*'
-    return '"' + " ".join(tokens) + '"'
+    return '"' + " ".join(tokens) + '"' + ("*" if len(last) == 1 else "")
 
 
 def _stream(folded: str) -> Iterator[str]:
+    ended = False  # 。” and a line break are one end
     for han, word, end in _RUN.findall(folded):
         if han:
             yield from (han[i : i + 2] for i in range(len(han) - 1))
             yield han[-1]
         elif word:
             yield word
-        elif end:
+        elif not ended:
             yield SENTENCE_END
+        ended = bool(end)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from models import taxonomy
 from pipeline.index.query import QueryError
 from pipeline.records import CHANNEL_NAMES
 
-TRUE_WORDS = frozenset({"1", "true", "yes", "是"})
+FLAGS: dict[str, bool] = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "是": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "否": False,
+}
 LEVELS: dict[str, int] = {
     "1": 1, "2": 2, "3": 3, "4": 4, "红": 1, "橙": 2, "黄": 3, "蓝": 4, "I": 1, "II": 2, "III": 3, "IV": 4,
 }  # fmt: skip
@@ -25,5 +36,30 @@ def code_of(field: str, value: str) -> str:
     if names is None or value in names.values():
         return value
     if value not in names:
-        raise QueryError(f"没有“{value}”这个值;可以用:" + "、".join(names))
+        raise QueryError(f"没有“{value}”这个值；可以用：" + "、".join(names))
     return names[value]
+
+
+def flag_of(value: str) -> bool:
+    """是 or 否, in the usual spellings. Raises QueryError."""
+    if value.lower() not in FLAGS:
+        raise QueryError(f"“{value}”不是“是”或“否”")
+    return FLAGS[value.lower()]
+
+
+def level_of(value: str) -> int:
+    """1 (red) to 4 (blue). Raises QueryError."""
+    if value not in LEVELS:
+        raise QueryError("等级是 1 到 4（Ⅰ 红……Ⅳ 蓝）")
+    return LEVELS[value]
+
+
+def day_of(value: str) -> date:
+    """A Shanghai day, 2026-11-21. Raises QueryError, also for years that no document is of."""
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        day = date.min
+    if not 1900 <= day.year <= 2999:
+        raise QueryError(f"日期写作 2026-11-21，不是“{value}”")
+    return day

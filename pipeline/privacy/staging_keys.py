@@ -18,7 +18,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from pipeline.errors import Unreadable
+from pipeline.errors import Unreadable, storage
 from pipeline.records import Voice
 
 KEY_EVERY = timedelta(hours=36)
@@ -99,18 +99,26 @@ class StagingKeys:
             return self._cache[key_id]
         path = self._path(key_id)
         if not path.is_file():
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            scratch = self.folder / f".{secrets.token_hex(8)}"
-            descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as f:
-                f.write(secrets.token_bytes(32))
-                f.flush()
-                os.fsync(f.fileno())
-            with suppress(FileExistsError):  # never replaces a key that another process made first
-                os.link(scratch, path)
-            scratch.unlink()
+            with storage("暂存密钥"):
+                self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_key(path)
         key = self._cache[key_id] = StagingKey(key_id, path.read_bytes())
         return key
+
+
+def make_key(path: Path) -> None:
+    """32 random bytes at `path`, whole and synced; never replaces a key that another process made first."""
+    scratch = path.with_name(f".{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as f:
+            f.write(secrets.token_bytes(32))
+            f.flush()
+            os.fsync(f.fileno())
+        with suppress(FileExistsError):
+            os.link(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def window_of(time: datetime) -> int:

@@ -207,5 +207,5 @@ def _log(
     **detail: object,
 ) -> None:
     note = note.strip()
-    write_line(session, incident, now, actor, action, words + (f":{note}" if note else ""))
+    write_line(session, incident, now, actor, action, words + (f"：{note}" if note else ""))
     audit.record(session, now, actor, incident.office_ids, action, f"incident:{incident.id}", **detail)

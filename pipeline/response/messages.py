@@ -110,7 +110,7 @@ def clock_missed(title: str, clock: ClockLine, late: timedelta, todo: Sequence[s
 
 
 def _clocks(clocks: Sequence[ClockLine]) -> list[str]:
-    lines = [f"  · {c.title}：{when(c.due_at)} 前" + (f"({c.basis})" if c.basis else "") for c in clocks]
+    lines = [f"  · {c.title}：{when(c.due_at)} 前" + (f"（{c.basis}）" if c.basis else "") for c in clocks]
     return lines or ["  · 无"]
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.errors import ConfigurationError
+from pipeline.errors import ConfigurationError, storage
+from pipeline.privacy.staging_keys import make_key
 from pipeline.settings.offices import Office, Offices
 from pipeline.settings.sources import Source
 from pipeline.settings.yaml_files import Strict, load_model
@@ -50,7 +48,7 @@ class ChannelSettings(Strict):
     @model_validator(mode="after")
     def _both_or_none(self) -> ChannelSettings:
         if bool(self.username_env) != bool(self.password_env):
-            raise ValueError("username_env 和 password_env 要么都写,要么都不写")
+            raise ValueError("username_env 和 password_env 要么都写，要么都不写")
         return self
 
 
@@ -134,16 +132,9 @@ class Home:
         """32 random bytes made once; identities depend on it for ever, so it belongs into backups."""
         path = self.folder / "installation.key"
         if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            scratch = path.with_name(f".{secrets.token_hex(8)}")
-            descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as f:
-                f.write(secrets.token_bytes(32))
-                f.flush()
-                os.fsync(f.fileno())
-            with suppress(FileExistsError):  # another process was first: its key is the one
-                os.link(scratch, path)
-            scratch.unlink()
+            with storage("数据目录"):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                make_key(path)
         return path.read_bytes()
 
 
@@ -151,7 +142,7 @@ def load_home(folder: Path) -> Home:
     """Read `folder/config`. Raises ConfigurationError (also where two sources share an id or name no office)."""
     config = folder / "config"
     if not config.is_dir():
-        raise ConfigurationError("这里没有配置。先运行:tingjian init 目录", file=config)
+        raise ConfigurationError("这里没有配置。先运行：tingjian init 目录", file=config)
     settings = load_model(config / "tingjian.yaml", Settings)
     offices = load_model(config / "office.yaml", Offices).offices
     known = {o.id for o in offices}

@@ -80,11 +80,11 @@ class Source(Strict):
         for url in self.urls:
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError(f"不是网页地址:{url}")
+                raise ValueError(f"不是网页地址：{url}")
             if parts.username or parts.password:
-                raise ValueError("地址里不能带用户名和密码:只读公开网页(章程第 5 条)")
+                raise ValueError("地址里不能带用户名和密码：只读公开网页（章程第 5 条）")
             if _PROFILE.search(parts.path):
-                raise ValueError(f"个人主页不能作为来源(章程第 2 条):{url}")
+                raise ValueError(f"个人主页不能作为来源（章程第 2 条）：{url}")
         return self
 
     @property

@@ -17,7 +17,7 @@ _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 # Chinese for pydantic's most usual complaints; others come as pydantic says them.
 _WORDS = {
     "missing": "缺少这一项",
-    "extra_forbidden": "没有这个设置项(拼写错了?)",
+    "extra_forbidden": "没有这个设置项（拼写错了？）",
     "string_type": "应为文字",
     "int_parsing": "应为整数",
     "int_type": "应为整数",
@@ -46,20 +46,20 @@ def load_model(path: Path, model: type[M]) -> M:
     except UnicodeDecodeError:
         raise ConfigurationError("文件不是 UTF-8 编码", file=path) from None
     except OSError as error:
-        raise ConfigurationError(f"读不了这个文件({error.strerror})", file=path) from None
+        raise ConfigurationError(f"读不了这个文件（{error.strerror}）", file=path) from None
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise ConfigurationError(f"YAML 写法有误:{error.problem}", file=path, line=line) from None
+        raise ConfigurationError(f"YAML 写法有误：{error.problem}", file=path, line=line) from None
     try:
         return model.model_validate(_filled(data or {}, path))
     except ValidationError as error:
         first = error.errors()[0]
         loc = first["loc"]
         words = _WORDS.get(first["type"], str(first["msg"]).removeprefix("Value error, "))
-        more = f"(另有 {error.error_count() - 1} 处)" if error.error_count() > 1 else ""
+        more = f"（另有 {error.error_count() - 1} 处）" if error.error_count() > 1 else ""
         raise ConfigurationError(
             words + more, file=path, line=_line(node, loc), field=".".join(map(str, loc))
         ) from None

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from models.scorer import Scorer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.scorer import Scorer
 from pipeline import dedup, registry
 from pipeline.desk import counters
 from pipeline.desk.database import Database
@@ -22,6 +22,7 @@ from pipeline.errors import QuarantineError, Unreadable
 from pipeline.index.engine import Index
 from pipeline.levels import item_level
 from pipeline.privacy.seal import unseal
+from pipeline.privacy.staging_keys import rounded_down
 from pipeline.records import Capture, Item
 from pipeline.registry import Known
 from pipeline.score import Reader, Reading
@@ -29,6 +30,7 @@ from pipeline.settings import Home
 from pipeline.spool import Batch, Spool
 from pipeline.staging import Post, Staging
 from pipeline.steps.crawl_reports import note_reports
+from pipeline.steps.expiry import expire_staged
 from pipeline.steps.locks import only_one
 
 
@@ -66,30 +68,32 @@ def ingest(
     with only_one(home.folder, "ingest"):
         staging = Staging(home.staging)
         try:
-            report.expired_unheard = _expire(db, staging, now)
+            _, report.expired_unheard = expire_staged(db, staging, now)
             spool = Spool(home.spool)
             reader: Reader | None = None
             for batch in spool.batches():
                 if reader is None:
                     reader = Reader(Scorer.load(home.model), home.offices)
                 _ingest_batch(home, db, index, staging, spool, reader, batch, now, report)
-                progress(f"入库 {report.batches} 批:单件 {report.items},公众 {report.staged},未变 {report.unchanged}")
+                public = rounded_down(report.staged, home.settings.k)
+                progress(f"入库 {report.batches} 批：单件 {report.items}，公众 {public}，未变 {report.unchanged}")
         finally:
             staging.close()
         with db.write() as session:
+            _note_rejected(session, spool, now)
             session.merge(
                 Heartbeat(name="ingest", beat_at=now, state={"batches": report.batches, "taken": report.taken})
             )
     return report
 
 
-def _expire(db: Database, staging: Staging, now: datetime) -> int:
-    gone, unheard = staging.expire(now)
-    if gone:
-        with db.write() as session:
-            counters.add(session, "staging.gone", gone, now)
-            counters.add(session, "staging.expired", unheard, now)
-    return unheard
+def _note_rejected(session: Session, spool: Spool, now: datetime) -> None:
+    """Batches without a readable manifest: how many captures they held, nobody can say."""
+    for name in spool.rejected:
+        row_id = name.removesuffix(".jsonl")[:80]
+        if session.get(Quarantined, row_id) is None:
+            session.add(Quarantined(id=row_id, source_id="", reason="bad_manifest", detail="", seen_at=now))
+            counters.add(session, "spool.rejected", 1, now)
 
 
 def _ingest_batch(
@@ -133,9 +137,7 @@ def _ingest_batch(
     )  # fmt: skip
     with db.write() as session:
         registry.commit(session, opened.captures, entries)
-        for band, story_id in bands.items():
-            if session.get(StoryBand, band) is None:
-                session.add(StoryBand(band=band, story_id=story_id, seen_at=now))
+        session.add_all(StoryBand(band=band, story_id=story_id, seen_at=now) for band, story_id in bands.items())
         session.add(row)
         for number, error in opened.bad:
             session.merge(
@@ -162,7 +164,7 @@ def _ingest_batch(
 def _open(batch: Batch, staging: Staging, spool: Spool) -> _Opened:
     opened = _Opened()
     for number, line in batch.lines():
-        if "report" in line:
+        if isinstance(line.get("report"), dict):
             opened.reports.append(line["report"])
             continue
         try:
@@ -179,21 +181,17 @@ def _open(batch: Batch, staging: Staging, spool: Spool) -> _Opened:
 
 
 def _stories(session: Session, captures: Sequence[Capture], entries: list[Known]) -> dict[str, str]:
-    """Give each new or changed whole document its story; returns the bands to remember."""
+    """Give each new or changed whole document its story; returns the bands that are new."""
     remember: dict[str, str] = {}
     for n, (capture, entry) in enumerate(zip(captures, entries, strict=True)):
         if capture.channel == "public" or not (entry.new or entry.changed):
             continue
         own = dedup.bands(capture.text)
-        rows = (
-            session.execute(select(StoryBand.band, StoryBand.story_id).where(StoryBand.band.in_(own))).all()
-            if own
-            else []
-        )
-        known = {**{row.band: row.story_id for row in rows}, **{b: s for b, s in remember.items() if b in own}}
+        rows = session.execute(select(StoryBand.band, StoryBand.story_id).where(StoryBand.band.in_(own))) if own else ()
+        known = {row.band: row.story_id for row in rows} | {b: remember[b] for b in own if b in remember}
         story_id = entry.story_id or dedup.story_of(entry.id, own, known)
         entries[n] = replace(entry, story_id=story_id)
-        remember.update({band: known.get(band, story_id) for band in own})
+        remember |= {band: story_id for band in own if band not in known}
     return remember
 
 

@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import RetryLater
+from pipeline.errors import RetryLater, storage
 
 
 @contextmanager
 def only_one(home: Path, step: str) -> Iterator[None]:
     """Hold `<home>/run/<step>.lock`. Raises RetryLater where another process has it."""
     folder = home / "run"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{step}.lock").open("w") as f:
+    with storage("数据目录"):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / f"{step}.lock").open("w")
+    with lock:
         try:
-            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             raise RetryLater(f"另一个进程正在执行 {step}") from None
         yield

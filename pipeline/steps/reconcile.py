@@ -9,7 +9,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.desk.database import Database
-from pipeline.desk.tables import Alert, BatchRow, Counter, Incident, Notification, PlanRun, RegistryRow, Task
+from pipeline.desk.tables import (
+    Alert,
+    BatchRow,
+    Counter,
+    Incident,
+    Notification,
+    PlanRun,
+    Quarantined,
+    RegistryRow,
+    Task,
+)
 from pipeline.index.engine import Index
 from pipeline.settings import Home
 from pipeline.spool import Spool
@@ -36,12 +46,16 @@ def _batches(home: Home, session: Session) -> Iterator[str]:
     waiting = list(Spool(home.spool).batches())
     if waiting:
         yield f"暂存队列里还有 {len(waiting)} 批没有入库"
+    known = set(session.scalars(select(Quarantined.id)))
+    for path in Spool(home.spool).aside.glob("*.json*"):
+        if path.name.partition(".json")[0] not in known:
+            yield f"隔离区的 {path.name} 没有记数"
     for path in Spool(home.spool).scratch.glob("*"):
-        yield f"暂存队列里有写了一半的文件 {path.name}(可以删除)"
+        yield f"暂存队列里有写了一半的文件 {path.name}（可以删除）"
     for row in session.scalars(select(BatchRow)):
         accounted = row.items + row.staged + row.unchanged + row.quarantined + row.expired
         if row.taken != accounted:
-            yield f"批次 {row.id} 收 {row.taken} 条,只说明了 {accounted} 条的去向"
+            yield f"批次 {row.id} 收 {row.taken} 条，只说明了 {accounted} 条的去向"
 
 
 def _documents(home: Home, session: Session, index: Index) -> Iterator[str]:
@@ -69,7 +83,7 @@ def _staged(session: Session, staging: Staging) -> Iterator[str]:
     here = staging.count()
     # a post edited after its first row expired is staged again: so at least, not exactly
     if here + gone < known:
-        yield f"公众发言登记 {known} 条,暂存与到期合计只有 {here + gone} 条"
+        yield f"公众发言登记 {known} 条，暂存与到期合计只有 {here + gone} 条"
 
 
 def _incidents(session: Session) -> Iterator[str]:
@@ -90,7 +104,7 @@ def _incidents(session: Session) -> Iterator[str]:
 def _outbox(session: Session, now: datetime) -> Iterator[str]:
     for row in session.scalars(select(Notification).where(Notification.state.in_(("claimed", "pending", "failed")))):
         if row.state == "failed":
-            yield f"通知 {row.short_id} 发送失败:{row.last_error}"
+            yield f"通知 {row.short_id} 发送失败：{row.last_error}"
         elif row.state == "claimed":
             yield f"通知 {row.short_id} 发到一半停住了"
         elif row.due_at <= now:

@@ -19,13 +19,10 @@ UNUSUAL_LEAST = 200  # below it, posts that expire unheard are what a quiet town
 UNUSUAL_TIMES = 3.0
 
 
-def summarise_backfill(
-    session: Session, items: Sequence[Item], known: Sequence[str], post: Post, now: datetime
-) -> tuple[list[str], int]:
+def summarise_backfill(session: Session, items: Sequence[Item], known: Sequence[str], post: Post, now: datetime) -> int:
     """Tell once what was read late (published more than 48 h before). Such items start no alert and no clock.
 
-    `items` are those of the window, `known` the ids told of in the last round; returns what to remember, and how many
-    were new.
+    `items` are those of the window, `known` the ids told of in the last round; returns how many were new.
     """
     told = set(known)
     new = [i for i in items if i.doc_id not in told]
@@ -37,7 +34,7 @@ def summarise_backfill(
             subject, text = _summary(own, post)
             key = (office_id, *sorted(i.doc_id for i in own))
             tell(session, post, [duty.on_call], key, "summary", subject, text, [office_id], now)
-    return sorted(i.doc_id for i in items), len(new)
+    return len(new)
 
 
 def _summary(items: Sequence[Item], post: Post) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from pipeline.records import WHOLE
 from pipeline.settings import Home
 from pipeline.spool import Spool
 from pipeline.staging import Staging
+from pipeline.steps.expiry import expire_staged
 from pipeline.steps.locks import only_one
 
 STORY_MEMORY = timedelta(days=30)  # near-copies are looked for so far back
@@ -34,7 +35,7 @@ def upkeep(home: Home, db: Database, index: Index, now: datetime) -> UpkeepRepor
     with only_one(home.folder, "ingest"):
         staging = Staging(home.staging)
         try:
-            gone, unheard = staging.expire(now)
+            gone, _ = expire_staged(db, staging, now)
         finally:
             staging.close()
         Spool(home.spool).expire_aside(now)
@@ -44,8 +45,6 @@ def upkeep(home: Home, db: Database, index: Index, now: datetime) -> UpkeepRepor
         before = now - timedelta(days=home.settings.retention(channel))
         purged += index.purge(channel, before, pinned)
     with db.write() as session:
-        counters.add(session, "staging.gone", gone, now)
-        counters.add(session, "staging.expired", unheard, now)
         counters.add(session, "index.purged", purged, now)
         session.execute(delete(StoryBand).where(StoryBand.seen_at < now - STORY_MEMORY))
         session.execute(delete(Session).where(Session.expires_at < now))

@@ -19,7 +19,6 @@ from pipeline.alerts.subjects import follow, issue_subjects, issues_of, item_sub
 from pipeline.desk.database import Database
 from pipeline.desk.tables import Alert, Heartbeat, Incident, IssueRow, Silence, SourceState, TimelineEntry
 from pipeline.index.engine import Index
-from pipeline.records import Item
 from pipeline.response.announce import Post
 from pipeline.response.opening import SYSTEM, open_incident, raise_level
 from pipeline.response.plans import Plan, choose_plan, load_plans
@@ -67,7 +66,8 @@ def watch(home: Home, db: Database, index: Index, now: datetime) -> WatchReport:
         beat = session.get(Heartbeat, NAME)
         state = dict(beat.state) if beat else {}
         since = (datetime.fromisoformat(state["watermark"]) if "watermark" in state else now) - OVERLAP
-        items = [i for i in _new_items(index, since if beat else None, now, offices) if i.indexed_at <= now]
+        start = since if beat else datetime.fromtimestamp(0, now.tzinfo)  # the first round looks at all there is
+        items = [i for i in index.indexed_since(start, offices) if i.indexed_at <= now]
         issues = issues_of(session, [i.id for i in items])
         subjects = [
             *_issues(session, since, now, first=beat is None, k=book.k),
@@ -78,24 +78,14 @@ def watch(home: Home, db: Database, index: Index, now: datetime) -> WatchReport:
         for firing in _new_firings(session, book, subjects, now):
             _answer(session, firing, book, now, report)
         old = [i for i in items if i.backfill]
-        state["summarised"], report.summarised = summarise_backfill(
-            session, old, state.get("summarised", []), book.post, now
-        )
+        report.summarised = summarise_backfill(session, old, state.get("summarised", []), book.post, now)
         report.self_alerts = self_alerts(session, offices, book.post, now, book.k)
         report.tick = tick(session, now, book.post)
         reached = max(now, datetime.fromisoformat(state["watermark"])) if "watermark" in state else now
         state["watermark"] = reached.isoformat()
+        state["summarised"] = sorted(i.doc_id for i in old if i.indexed_at >= reached - OVERLAP)  # seen again next time
         session.merge(Heartbeat(name=NAME, beat_at=now, state=state))
     return report
-
-
-def _new_items(index: Index, since: datetime | None, now: datetime, offices: list[str]) -> list[Item]:
-    """Every document indexed from `since` on (None: all there are). Asks for more until the answer is not full."""
-    start = since if since is not None else datetime.fromtimestamp(0, now.tzinfo)
-    limit = 1000
-    while len(items := index.indexed_since(start, offices, limit)) >= limit:
-        limit *= 4
-    return items
 
 
 def _issues(session: Session, since: datetime, now: datetime, *, first: bool, k: int) -> list[Subject]:
@@ -183,7 +173,7 @@ def _join(
         report.raised += 1
         return
     report.joined += 1
-    words = f"又有一条告警并入：{firing.subject.title}({firing.reasons[0]})"
+    words = f"又有一条告警并入：{firing.subject.title}（{firing.reasons[0]}）"
     session.add(TimelineEntry(incident_id=incident.id, at=now, actor=SYSTEM, kind="alert", text=words))
     incident.version += 1
 

@@ -76,7 +76,7 @@ def test_no_other_file_is_taken_for_a_key(tmp_path: Path, key_id: str) -> None:
 def test_a_foreign_file_in_the_folder_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "notes.key").write_bytes(b"x")
     StagingKeys(tmp_path).live(START)
-    assert len(StagingKeys(tmp_path).purge(START + 80 * HOUR)) == 1
+    assert len(StagingKeys(tmp_path).purge(START + 80 * HOUR)) == 2
 
 
 def test_processes_that_start_together_agree_on_the_keys(tmp_path: Path) -> None:
