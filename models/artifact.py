@@ -15,20 +15,25 @@ import numpy as np
 from models.calibrate import Sigmoid, Softmax
 from models.errors import ArtifactMissing, ArtifactOutdated, ArtifactTampered
 from models.features import FEATURES_VERSION, Vocabulary
+from models.frequencies import Frequencies
 from models.model import Decision, Linear, Model
 from models.segment import Segmenter
 from models.taxonomy import TAXONOMY_VERSION, columns
 
 ARRAYS: Final = "model.npz"
 CARD: Final = "card.json"
+WORDS: Final = "words.json"
 
 
-def save_model(folder: Path, model: Model, card: dict[str, Any]) -> None:
+def save_model(folder: Path, model: Model, words: Frequencies, card: dict[str, Any]) -> None:
     """Write arrays and card. The folder is replaced whole; a reader sees the old or the new one, never a mixture."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".artifact-", dir=folder.parent))
     try:
         np.savez_compressed(scratch / ARRAYS, **_arrays(model))
+        (scratch / WORDS).write_text(
+            json.dumps({"texts": words.texts, "counts": words.counts}, ensure_ascii=False), encoding="utf-8"
+        )
         digest = hashlib.sha256((scratch / ARRAYS).read_bytes()).hexdigest()
         body = {
             "version": f"{model.engine}-{digest[:12]}", "sha256": digest, "engine": model.engine,
@@ -68,6 +73,17 @@ def load_model(folder: Path) -> tuple[Model, Segmenter, dict[str, Any]]:
             return _model(arrays, segmenter), segmenter, card
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ArtifactTampered(folder, f"{ARRAYS} 不是一个完整的模型") from error
+
+
+def load_frequencies(folder: Path) -> Frequencies:
+    """Word frequencies of the texts that the model was trained on. Raises ArtifactMissing or ArtifactTampered."""
+    try:
+        body = json.loads((folder / WORDS).read_text(encoding="utf-8"))
+        return Frequencies(int(body["texts"]), {str(word): int(n) for word, n in body["counts"].items()})
+    except FileNotFoundError as error:
+        raise ArtifactMissing(folder, "还没有训练过") from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ArtifactTampered(folder, f"{WORDS} 读不出来") from error
 
 
 def read_card(folder: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from models.calibrate import F64, fit_sigmoid, fit_softmax, fit_thresholds
 from models.corpus_reader import Example, read_corpus
 from models.evaluate import report, table
 from models.features import Extractor, Raw, Vocabulary, batches, prepare
+from models.frequencies import count_words
 from models.model import BINARY_AT, ROLE_AT, SENTIMENT_AT, Decision, Linear, Model, read_texts
 from models.office_names import OTHER, OWN, RELATED, OfficeNames
 from models.segment import DEFAULT_ENGINE, Segmenter
@@ -78,7 +79,8 @@ def train_model(corpus_dir: Path, out: Path, engine: str = DEFAULT_ENGINE, progr
         "corpus_hash": corpus.hash, "held_out_hash": split.held_out_hash, "trained_on": len(split.train), "held_out": result,
         "note": "One hand wrote texts and labels (guideline beside the corpus).",
     }  # fmt: skip
-    save_model(out, model, card)
+    words = count_words(Segmenter(engine), (example.text for example in split.train))
+    save_model(out, model, words, card)
 
 
 def evaluate(model: Model, examples: Sequence[Example]) -> dict[str, Any]:

@@ -1,28 +1,46 @@
-"""Which documents are about the same issue: incremental, seven days wide, ids that survive (DESIGN §3).
+"""Which documents are about the same issue: re-read at every run, seven days wide, ids that survive (DESIGN §3).
 
-A document goes to the issue whose centre it resembles most (cosine of idf-weighted words), else it starts a new one.
-Replies go where their topic went, near-copies where their story went. Centres that have grown together are merged.
+A thread with its replies, or the near-copies of one story, is one strand. Strands and what earlier runs made of them are
+merged by average-link clustering of their weighted words (Sokal & Michener 1958), so that what was seen apart early, when
+little was known, comes together later. Documents never leave an issue; an issue that is merged away leaves a redirect.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-JOIN = 0.24  # cosine at which a document joins an issue
-MERGE = 0.52  # cosine at which two issues are one
-TOPIC_BONUS = 0.06  # for a shared telling topic
-COMMON = 0.35  # words in more than this share of a window tell nothing
-MIN_WORDS = 3
-TELLING = frozenset({"impersonation_scam", "privacy_leak", "service_access", "integrity", "public_interest"})
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.sparse import csr_matrix
+from scipy.spatial.distance import squareform
+
+from models.frequencies import Frequencies
+
+# Chosen on the demo's story at rhythms from hourly to daily; tests/pipeline/cluster pins what they reach.
+APART = 0.87  # cosine distance up to which strands are one issue
+CAUTION = 0.06  # added between two issues that both hold several strands: else the larger swallows the smaller in time
+SEVERAL = 3
+TOPIC_WEIGHT = 0.3  # of the topics, against 1 for all words
+TITLE_WEIGHT = 1.6  # a word in a title counts so often
+BACKGROUND_WEIGHT = 0.3  # a text of the general background counts so much, against 1 for a strand of this week
+COMMON = 0.35  # words in more than this share of the strands tell nothing
+MOST = 2000  # strands and issues compared in one run, newest first: the distance matrix is square
+TELLING = frozenset(
+    {
+        "impersonation_scam", "privacy_leak", "service_access", "integrity", "public_interest", "minors_victims",
+        "case_handling", "procedure_rights", "staff_conduct",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What clustering sees of an item or a post. `issue_id` is where it was put before; `kin` its story and topic keys."""
+    """What clustering sees of an item or a post. `issue_id` is where it was put before; `kin` its story and thread keys."""
 
     id: str
     words: tuple[str, ...]
@@ -33,28 +51,6 @@ class Document:
     issue_id: str = ""
 
 
-@dataclass(slots=True)
-class _Centre:
-    issue_id: str
-    born: int
-    weights: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    topics: Counter[str] = field(default_factory=Counter)
-    size: int = 0
-
-    def add(self, vector: Mapping[str, float], topics: Iterable[str], times: float = 1.0) -> None:
-        for word, weight in vector.items():
-            self.weights[word] += weight * times
-        self.topics.update(topics)
-        self.size += 1
-
-    @property
-    def length(self) -> float:
-        return math.sqrt(sum(w * w for w in self.weights.values())) or 1.0
-
-    def tells(self) -> set[str]:
-        return {t for t, n in self.topics.items() if t in TELLING and n * 2 >= self.size}
-
-
 @dataclass(frozen=True, slots=True)
 class Clustering:
     """`places`: document id → issue id, for every document; `redirects`: merged id → the surviving, older one."""
@@ -63,105 +59,163 @@ class Clustering:
     redirects: dict[str, str]
 
 
+@dataclass(slots=True)
+class _Unit:
+    """What is held together already: the strands of one issue, or one new strand."""
+
+    issue_ids: list[str] = field(default_factory=list)  # oldest first; several where a strand joins two issues
+    documents: list[Document] = field(default_factory=list)
+    strands: int = 0
+    counts: dict[str, float] = field(default_factory=lambda: defaultdict(float))  # documents that hold a word
+    profile: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def newest(self) -> float:
+        return max((d.at.timestamp() for d in self.documents), default=0.0)
+
+
+def strands(documents: Sequence[Document]) -> list[list[Document]]:
+    """Documents grouped by their kin, in the order of their first document."""
+    leader: dict[str, str] = {d.id: d.id for d in documents}
+
+    def root(key: str) -> str:
+        while leader[key] != key:
+            leader[key] = leader[leader[key]]
+            key = leader[key]
+        return key
+
+    for document in documents:
+        for key in document.kin:
+            node = f"kin:{key}"
+            leader.setdefault(node, node)
+            leader[root(document.id)] = root(node)
+    groups: dict[str, list[Document]] = defaultdict(list)
+    for document in documents:
+        groups[root(document.id)].append(document)
+    return list(groups.values())
+
+
+def held_by(groups: Sequence[Sequence[Document]]) -> Counter[str]:
+    """Word → how many of the groups hold it."""
+    held: Counter[str] = Counter()
+    for group in groups:
+        held.update({word for document in group for word in document.words})
+    return held
+
+
+def rarity(held: Mapping[str, int], total: int, background: Frequencies) -> dict[str, float]:
+    """How much each word tells: ln of the inverse share of texts that hold it (Spärck Jones 1972).
+
+    `held`: word → how many of this window's `total` texts (or strands) hold it. Words of more than COMMON of them are left
+    out. The background keeps a quiet day's few texts from deciding.
+    """
+    most = max(6.0, COMMON * total)
+    everything = total + BACKGROUND_WEIGHT * background.texts
+    return {
+        word: math.log(everything / max(1.0, count + BACKGROUND_WEIGHT * background.of(word)))
+        for word, count in held.items()
+        if count <= most
+    }
+
+
 def cluster(
-    documents: Sequence[Document], profiles: Mapping[str, Mapping[str, float]], new_id: Callable[[], str]
+    documents: Sequence[Document],
+    profiles: Mapping[str, Mapping[str, float]],
+    weights: Mapping[str, float],
+    new_id: Callable[[], str],
 ) -> Clustering:
     """Place every document.
 
-    `documents` of one window, oldest first; `profiles`: issue id → word weights of issues already published, oldest
-    first; `new_id` gives ids to new issues. Documents that had a place keep it unless their issue was merged.
+    `documents` of one window, oldest first; `profiles`: issue id → word counts of issues already published, oldest first
+    (they stand for documents that are gone); `weights` from `rarity` over strands; `new_id` gives ids to new issues.
     """
-    idf = _idf(documents)
-    centres: dict[str, _Centre] = {}
-    holders: dict[str, set[str]] = defaultdict(set)  # word → issues
-
-    def centre(issue_id: str) -> _Centre:
-        if issue_id not in centres:
-            centres[issue_id] = _Centre(issue_id, len(centres))
-        return centres[issue_id]
-
-    def put(document: Document, vector: Mapping[str, float], issue_id: str) -> None:
-        centre(issue_id).add(vector, document.topics)
-        for word in vector:
-            holders[word].add(issue_id)
-
-    for issue_id, weights in profiles.items():
-        centre(issue_id).add(_unit({w: x for w, x in weights.items() if w in idf}), ())
-        for word in weights:
-            holders[word].add(issue_id)
+    units = _units(documents, profiles)
     places: dict[str, str] = {}
-    kin: dict[str, str] = {}
-    vectors = {d.id: _vector(d, idf) for d in documents}
-    for document in documents:
-        if document.issue_id:
-            places[document.id] = document.issue_id
-            put(document, vectors[document.id], document.issue_id)
-            kin.update(dict.fromkeys(document.kin, document.issue_id))
-    for document in documents:
-        if document.id in places:
-            continue
-        vector = vectors[document.id]
-        found = next((kin[k] for k in document.kin if k in kin), "") or _nearest(document, vector, centres, holders)
-        issue_id = found or new_id()
-        places[document.id] = issue_id
-        put(document, vector, issue_id)
-        kin.update({k: issue_id for k in document.kin if k not in kin})
-    redirects = _merged(centres, holders)
-    return Clustering({d: redirects.get(i, i) for d, i in places.items()}, redirects)
-
-
-def _idf(documents: Sequence[Document]) -> dict[str, float]:
-    seen: Counter[str] = Counter()
-    for document in documents:
-        seen.update(set(document.words))
-    total = len(documents)
-    most = max(8.0, COMMON * total)
-    return {word: math.log(1 + total / n) for word, n in seen.items() if n <= most}
-
-
-def _vector(document: Document, idf: Mapping[str, float]) -> dict[str, float]:
-    return _unit(
-        {w: idf[w] * (1.6 if w in document.title_words else 1.0) for w in dict.fromkeys(document.words) if w in idf}
-    )
-
-
-def _unit(weights: Mapping[str, float]) -> dict[str, float]:
-    length = math.sqrt(sum(w * w for w in weights.values())) or 1.0
-    return {word: w / length for word, w in weights.items()}
-
-
-def _nearest(
-    document: Document, vector: Mapping[str, float], centres: Mapping[str, _Centre], holders: Mapping[str, set[str]]
-) -> str:
-    if len(vector) < MIN_WORDS:
-        return ""
-    dots: dict[str, float] = defaultdict(float)
-    for word, weight in vector.items():
-        for issue_id in holders.get(word, ()):
-            dots[issue_id] += weight * centres[issue_id].weights.get(word, 0.0)
-    best, best_id = 0.0, ""
-    for issue_id, dot in dots.items():
-        centre = centres[issue_id]
-        likeness = dot / centre.length + (TOPIC_BONUS if centre.tells() & document.topics else 0.0)
-        if (likeness, -centre.born) > (best, -centres[best_id].born if best_id else 0):
-            best, best_id = likeness, issue_id
-    return best_id if best >= JOIN else ""
-
-
-def _merged(centres: Mapping[str, _Centre], holders: Mapping[str, set[str]]) -> dict[str, str]:
     redirects: dict[str, str] = {}
-    order = sorted((c for c in centres.values() if c.size > 1), key=lambda c: c.born)
-    for number, young in enumerate(order):
-        for old in order[:number]:
-            if old.issue_id in redirects or not _touch(old, young, holders):
-                continue
-            dot = sum(w * old.weights.get(word, 0.0) for word, w in young.weights.items())
-            if dot / (old.length * young.length) >= MERGE:
-                redirects[young.issue_id] = old.issue_id
-                break
-    return redirects
+    for together in _together(units, weights):
+        known = [issue_id for number in sorted(together) for issue_id in units[number].issue_ids]
+        issue_id = known[0] if known else new_id()
+        redirects.update({old: issue_id for old in known if old != issue_id})
+        places.update({document.id: issue_id for number in together for document in units[number].documents})
+    return Clustering(places, redirects)
 
 
-def _touch(a: _Centre, b: _Centre, holders: Mapping[str, set[str]]) -> bool:
-    heaviest = sorted(b.weights, key=lambda w: -b.weights[w])[:8]
-    return any(a.issue_id in holders.get(word, ()) for word in heaviest)
+def _units(documents: Sequence[Document], profiles: Mapping[str, Mapping[str, float]]) -> list[_Unit]:
+    """Issues of earlier runs, oldest first, then new strands."""
+    found: dict[str, _Unit] = {issue_id: _Unit([issue_id], profile=words) for issue_id, words in profiles.items()}
+    new: list[_Unit] = []
+    for group in strands(documents):
+        known = list(dict.fromkeys(d.issue_id for d in group if d.issue_id))
+        for issue_id in known:
+            found.setdefault(issue_id, _Unit([issue_id]))
+        unit = found[known[0]] if known else _Unit()
+        if not known:
+            new.append(unit)
+        for issue_id in known[1:]:  # one strand in two issues: they are one
+            if found[issue_id] is not unit:
+                _absorb(unit, found[issue_id])
+                found.update(dict.fromkeys(unit.issue_ids, unit))
+        unit.documents += group
+        unit.strands += 1
+        for document in group:
+            for word in dict.fromkeys(document.words):
+                unit.counts[word] += TITLE_WEIGHT if word in document.title_words else 1.0
+    return [*{id(unit): unit for unit in found.values()}.values(), *new]
+
+
+def _absorb(unit: _Unit, other: _Unit) -> None:
+    unit.issue_ids += other.issue_ids
+    unit.documents += other.documents
+    unit.strands += other.strands
+    for word, count in other.counts.items():
+        unit.counts[word] += count
+    unit.profile = {**other.profile, **unit.profile}
+
+
+def _together(units: Sequence[_Unit], weights: Mapping[str, float]) -> Iterator[list[int]]:
+    """Numbers of units that are one issue."""
+    order = sorted(range(len(units)), key=lambda n: -units[n].newest)
+    compared, alone = sorted(order[:MOST]), order[MOST:]
+    yield from ([number] for number in alone)
+    if len(compared) < 2:
+        yield from ([number] for number in compared)
+        return
+    distance = _distances([units[n] for n in compared], weights)
+    labels = fcluster(linkage(squareform(distance, checks=False), "average"), APART, "distance")
+    groups: dict[int, list[int]] = defaultdict(list)
+    for number, label in zip(compared, labels, strict=True):
+        groups[int(label)].append(number)
+    yield from groups.values()
+
+
+def _distances(units: Sequence[_Unit], weights: Mapping[str, float]) -> NDArray[np.float64]:
+    columns: dict[str, int] = {}
+    values: list[float] = []
+    indices: list[int] = []
+    pointer = [0]
+    for unit in units:
+        vector = _vector(unit, weights)
+        indices += [columns.setdefault(key, len(columns)) for key in vector]
+        values += vector.values()
+        pointer.append(len(values))
+    matrix = csr_matrix((values, indices, pointer), shape=(len(units), len(columns) or 1))
+    distance = 1.0 - (matrix @ matrix.T).toarray()
+    settled = np.array([bool(unit.issue_ids) and unit.strands >= SEVERAL for unit in units])
+    distance += CAUTION * np.outer(settled, settled)
+    np.clip(distance, 0.0, None, out=distance)
+    np.fill_diagonal(distance, 0.0)
+    return distance
+
+
+def _vector(unit: _Unit, weights: Mapping[str, float]) -> dict[str, float]:
+    """Unit vector: words by sublinear count and rarity, then topics."""
+    counts = unit.counts or unit.profile
+    words = _scaled({w: (1 + math.log(max(1.0, n))) * weights[w] for w, n in counts.items() if weights.get(w, 0.0) > 0})
+    topics = Counter(f"topic:{t}" for d in unit.documents for t in d.topics if t in TELLING)
+    told = _scaled({t: float(n) for t, n in topics.items()})
+    return _scaled({**words, **{t: TOPIC_WEIGHT * x for t, x in told.items()}})
+
+
+def _scaled(vector: Mapping[str, float]) -> dict[str, float]:
+    length = math.sqrt(sum(x * x for x in vector.values())) or 1.0
+    return {key: x / length for key, x in vector.items()}

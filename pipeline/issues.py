@@ -6,7 +6,6 @@ every public count is a multiple of k (charter 2).
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pipeline.records import SHANGHAI, Item
 from pipeline.staging import Post
 
 KEYWORDS, PROFILE = 8, 40
+TELLS_LEAST = 1.2  # rarity of a keyword: 检察院 tells nothing here
 HALF_LIFE = timedelta(days=2)
 
 
@@ -37,6 +37,8 @@ class Before:
     answered_at: datetime | None = None
     needs_answer: bool = False
     sensitive: bool = False
+    office_ids: tuple[str, ...] = ()
+    profile: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,12 @@ class IssueFacts:
 
 
 def describe(
-    items: Sequence[Item], posts: Sequence[Post], before: Before, k: int, now: datetime, seen: Mapping[str, int]
+    items: Sequence[Item], posts: Sequence[Post], before: Before, k: int, now: datetime, telling: Mapping[str, float]
 ) -> IssueFacts | None:
     """The facts of one issue, or None while it may not be seen (fewer than two stories, and never k voices).
 
-    `items` are whole documents, one reading each; `posts` its staged public posts; `seen` is how many documents of the
-    window hold a word (rare words tell more).
+    `items` are whole documents, one reading each; `posts` its staged public posts; `telling`: how much a word tells
+    (`cluster.rarity`), from counts that may be seen. None also where nothing could be said of it: no office, no topic, no word.
     """
     fresh = [p for p in posts if not p.backfill]
     voices = max(before.voices, rounded_down(distinct_voices([p.voice for p in fresh]), k))
@@ -95,8 +97,11 @@ def describe(
         sensitive=sensitive, needs_answer_since=first if needs_answer else None, answered_at=before.answered_at,
     )  # fmt: skip
     level, reasons = levels.issue_level(facts, now)
-    profile = _profile(items, public)
-    keywords = _keywords(profile, seen)
+    profile = _profile(items, public, before.profile or {})
+    keywords = _keywords(profile, telling)
+    offices = sorted({i.office_id for i in items} | public.offices() | {*before.office_ids})
+    if not offices or not (items or topics or len(keywords) > 1):
+        return None
     phrases = list(dict.fromkeys([*shared_spans([(p.text, p.voice) for p in fresh], k), *before.phrases]))[:5]
     groups = Counter(before.site_groups or {})
     for group in {p.site_group for p in fresh}:
@@ -104,7 +109,7 @@ def describe(
         if heard:
             groups[group] = max(groups[group], heard)
     return IssueFacts(
-        office_ids=sorted({i.office_id for i in items} | public.offices()), title=_title(items, keywords, topics), keywords=keywords,
+        office_ids=offices, title=_title(items, keywords, topics), keywords=keywords,
         phrases=phrases if voices >= k else [], topics=topics, level=level, reasons=[r.to_dict() for r in reasons],
         heat=_heat(items, trend, now), voices=voices, items=len({i.id for i in items}),
         media_items=len({i.id for i in items if i.channel == "media"}),
@@ -133,11 +138,10 @@ class _Shared:
         return self._enough([n for n, p in enumerate(self.posts) if any(r[name] for r in p.offices.values())])
 
     def topic(self, topic: str) -> float:
-        """Share of posts, in tenths, that speak of `topic`; 0 below k voices."""
+        """Share of the voices that speak of `topic`, of two multiples of k; 0 below k voices."""
         numbers = [n for n, p in enumerate(self.posts) if any(topic in r["topics"] for r in p.offices.values())]
-        if not self._enough(numbers):
-            return 0.0
-        return math.ceil(10 * len(numbers) / len(self.posts)) / 10
+        voices = rounded_down(self._voices(numbers), self.k)
+        return round(voices / rounded_down(self._voices(range(len(self.posts))), self.k), 2) if voices else 0.0
 
     def offices(self) -> set[str]:
         ids = {o for p in self.posts for o in p.offices}
@@ -205,19 +209,23 @@ def _edges(day: str) -> tuple[datetime, datetime]:
     return begin, begin + timedelta(days=1)
 
 
-def _profile(items: Sequence[Item], public: _Shared) -> dict[str, float]:
-    """Word → weight, by which later documents are compared: documents that hold it (in the title: twice) plus voices."""
+def _profile(items: Sequence[Item], public: _Shared, before: Mapping[str, float]) -> dict[str, float]:
+    """Word → weight, by which later documents are compared: documents that hold it (in the title: twice) plus voices.
+
+    Never less than before: posts expire, and what was heard of them stays the issue's.
+    """
     counts: Counter[str] = Counter()
     for item in items:
         counts.update({w: 2 if w in item.title else 1 for w in item.words})
     for word, voices in public.words():
         counts[word] += voices
-    ranked = sorted(counts.items(), key=lambda p: (-p[1], p[0]))
-    return {word: float(count) for word, count in ranked[:PROFILE]}
+    weights = {word: max(float(counts[word]), before.get(word, 0.0)) for word in {*counts, *before}}
+    return dict(sorted(weights.items(), key=lambda p: (-p[1], p[0]))[:PROFILE])
 
 
-def _keywords(profile: Mapping[str, float], seen: Mapping[str, int]) -> list[str]:
-    scored = sorted(profile, key=lambda w: (-profile[w] / math.log(2 + seen.get(w, 1)), w))
+def _keywords(profile: Mapping[str, float], telling: Mapping[str, float]) -> list[str]:
+    known = [w for w in profile if telling.get(w, 0.0) >= TELLS_LEAST]
+    scored = sorted(known, key=lambda w: (-profile[w] * telling[w], w))
     kept: list[str] = []
     for word in scored:
         if len(word) > 1 and not word.isdigit() and not any(word in other or other in word for other in kept):
@@ -232,4 +240,4 @@ def _title(items: Sequence[Item], keywords: Sequence[str], topics: Mapping[str, 
         best = max(reports, key=lambda i: (sum(w in i.title for w in keywords), i.outlet_weight, -len(i.title), i.id))
         return best.title
     topic = TOPIC_NAMES.get(next(iter(topics), ""), "公众讨论")
-    return f"{topic}:{'、'.join(keywords[:4])}"
+    return f"{topic}：{'、'.join(keywords[:4])}"

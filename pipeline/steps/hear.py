@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from models.artifact import load_frequencies
 from models.taxonomy import HARM_TOPICS
-from pipeline.cluster import Clustering, Document, cluster
+from pipeline.cluster import Clustering, Document, cluster, held_by, rarity, strands
 from pipeline.desk.database import Database
 from pipeline.desk.tables import Heartbeat, Incident, IssueItem, IssueRedirect, IssueRow
 from pipeline.index.engine import Index
 from pipeline.issues import Before, IssueFacts, describe
 from pipeline.levels import LEVEL_RULE
+from pipeline.privacy.staging_keys import distinct_voices, rounded_down
 from pipeline.records import Item
 from pipeline.settings import Home
 from pipeline.signals import Cells
@@ -25,7 +27,6 @@ from pipeline.staging import Post, Staging
 from pipeline.steps.locks import only_one
 
 WINDOW = timedelta(days=7)
-_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +59,38 @@ def _hear(home: Home, db: Database, index: Index, staging: Staging, now: datetim
     with db.read() as session:
         placed = {row.item_id: row.issue_id for row in session.scalars(select(IssueItem))}
         rows = list(
-            session.scalars(select(IssueRow).where(IssueRow.last_at >= now - WINDOW).order_by(IssueRow.first_at))
+            session.scalars(
+                select(IssueRow).where(IssueRow.last_at >= now - WINDOW).order_by(IssueRow.first_at, IssueRow.id)
+            )
         )
         redirects = {r.old_id: r.new_id for r in session.scalars(select(IssueRedirect))}
-    documents = sorted(
-        [_of_item(i, placed.get(i.id, "")) for i in items] + [_of_post(p, redirects) for p in _with_topic(posts)],
-        key=lambda d: (d.at, d.id),
-    )
-    found = cluster(documents, {row.id: row.profile for row in rows}, lambda: secrets.token_hex(8))
-    seen = Counter(word for d in documents for word in set(d.words))
+    whole = [_of_item(i, placed.get(i.id, "")) for i in items]
+    public = [_of_post(p, redirects) for p in _with_topic(posts)]
+    documents = sorted(whole + public, key=lambda d: (d.at, d.id))
+    groups, background = strands(documents), load_frequencies(home.model)
+    weights = rarity(held_by(groups), len(groups), background)
+    found = cluster(documents, {row.id: row.profile for row in rows}, weights, lambda: secrets.token_hex(8))
+    telling = rarity(_seen(whole, public, home.settings.k), len(documents), background)
     moved = [
         (p, {"issue": found.places[p.id]})
         for p in posts.values()
         if p.id in found.places and p.place.get("issue") != found.places[p.id]
     ]
     staging.place(moved, ())
-    published = _publish(home, db, found, items, list(posts.values()), {row.id: row for row in rows}, seen, now)
+    published = _publish(home, db, found, items, list(posts.values()), {row.id: row for row in rows}, telling, now)
     staging.place(
         (), [p.id for p in posts.values() if p.id in found.places and published.get(found.places[p.id], False)]
     )
     _note_on_documents(db, index, items)
     return HearReport(len(documents), len(published), len(found.redirects), signals)
+
+
+def _seen(whole: Sequence[Document], public: Sequence[Document], k: int) -> Counter[str]:
+    """Documents that hold a word; of public posts in steps of k, since the order of keywords can be seen."""
+    seen = Counter(word for d in whole for word in set(d.words))
+    posts = Counter(word for d in public for word in set(d.words))
+    seen.update({word: rounded_down(count, k) for word, count in posts.items()})
+    return seen
 
 
 def _relevant(reading: dict[str, object]) -> bool:
@@ -91,16 +103,8 @@ def _relevant(reading: dict[str, object]) -> bool:
 
 def _items(home: Home, index: Index, now: datetime) -> list[Item]:
     """Every reading of the window that concerns an office."""
-    offices = [o.id for o in home.offices]
-    items: dict[str, Item] = {}
-    after = now - WINDOW
-    while page := index.indexed_since(after, offices, _PAGE):
-        items.update({i.doc_id: i for i in page})
-        if len(page) < _PAGE or page[-1].indexed_at == after:
-            break
-        after = page[-1].indexed_at
     wanted = []
-    for item in items.values():
+    for item in index.indexed_since(now - WINDOW, [o.id for o in home.offices]):
         reading = {"role": item.role, "topics": item.topics, "needs_answer": item.needs_answer}
         if not item.backfill and item.occurred_at >= now - WINDOW and _relevant(reading):
             wanted.append(item)
@@ -134,7 +138,7 @@ def _of_post(post: Post, redirects: dict[str, str]) -> Document:
 
 def _publish(
     home: Home, db: Database, found: Clustering, items: Sequence[Item], posts: Sequence[Post], rows: dict[str, IssueRow],
-    seen: Counter[str], now: datetime,
+    telling: Mapping[str, float], now: datetime,
 ) -> dict[str, bool]:  # fmt: skip
     """Write what may be seen of each issue; returns issue id → whether its public posts were heard."""
     held: dict[str, list[Item]] = defaultdict(list)
@@ -151,15 +155,23 @@ def _publish(
                 _merge(session, old, new, now)
         for issue_id in sorted({*held, *spoken}):
             row = session.get(IssueRow, issue_id)
-            facts = describe(held[issue_id], spoken[issue_id], _before(row), home.settings.k, now, seen)
+            facts = describe(held[issue_id], spoken[issue_id], _before(row), home.settings.k, now, telling)
             if facts is None:
                 continue
-            heard[issue_id] = facts.voices > 0
+            heard[issue_id] = distinct_voices([p.voice for p in spoken[issue_id]]) >= home.settings.k
             _write(session, issue_id, row, facts, now)
             for item in held[issue_id]:
-                session.merge(IssueItem(item_id=item.id, office_id=item.office_id, issue_id=issue_id, added_at=now))
+                _hold(session, item, issue_id, now)
         session.merge(Heartbeat(name="hear", beat_at=now, state={"issues": len(heard)}))
     return heard
+
+
+def _hold(session: Session, item: Item, issue_id: str, now: datetime) -> None:
+    held = session.get(IssueItem, (item.id, item.office_id))
+    if held is None:
+        session.add(IssueItem(item_id=item.id, office_id=item.office_id, issue_id=issue_id, added_at=now))
+    else:
+        held.issue_id = issue_id
 
 
 def _before(row: IssueRow | None) -> Before:
@@ -168,7 +180,7 @@ def _before(row: IssueRow | None) -> Before:
     return Before(
         voices=row.voices, phrases=tuple(row.phrases), trend=tuple((str(d), int(n), int(v)) for d, n, v in row.trend),
         site_groups=row.site_groups, topics=row.topics, first_at=row.first_at, answered_at=row.answered_at,
-        needs_answer=row.needs_answer, sensitive=row.sensitive,
+        needs_answer=row.needs_answer, sensitive=row.sensitive, office_ids=tuple(row.office_ids), profile=row.profile,
     )  # fmt: skip
 
 
@@ -177,7 +189,8 @@ def _write(session: Session, issue_id: str, row: IssueRow | None, facts: IssueFa
     if row is None:
         session.add(IssueRow(id=issue_id, level_rule=LEVEL_RULE, updated_at=now, version=1, answered_at=None, **values))
         return
-    if any(getattr(row, name) != value for name, value in values.items() if name != "heat"):
+    row.heat = facts.heat  # cools by itself: no change that anybody has to be told of
+    if any(getattr(row, name) != value for name, value in values.items()):
         for name, value in values.items():
             setattr(row, name, value)
         row.updated_at, row.version, row.level_rule = now, row.version + 1, LEVEL_RULE
