@@ -9,30 +9,38 @@ import readability
 import trafilatura
 from lxml import etree, html
 
-from crawlers.reading.tree import drop, elements, name_of, select, text_of
+from crawlers.reading.tree import PROSE, drop, elements, name_of, prose, select, text_of
 
 logging.getLogger("readability").setLevel(logging.CRITICAL)  # it logs page text
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 LITTLE = 120  # characters under which readability is taken to have missed the body
 EXTRACTOR = f"readability {readability.__version__} + trafilatura {trafilatura.__version__} / reader 2"
-_PROSE = re.compile(r"[，。；！？]|(?<=[\u4e00-\u9fff])[,;!?.](?!\d)")
 _NOISE = re.compile(
     r"(?:^|[\s_-])(?:share\w*|bdshare\w*|social\w*|related\w*|recommend\w*|xgxw|tuijian|breadcrumbs?|crumbs?|position|copyright\w*|footer|"
     r"foot|header|nav|navbar|menu|toolbar|qrcode|ewm|pagination|pager|page-?nav|ads?|advert\w*|hot-?news|rank\w*|disclaimer|declare|"
     r"statement|editor|zebian|print|fontsize|login|sidebar)(?:$|[\s_-])"
 )
 _SILENT_TAGS = ("script", "style", "noscript", "iframe", "button")
+_BUTTON = (
+    r"打印(?:本页)?|关闭(?:窗口)?|分享到?|收藏|返回(?:顶部|列表|首页|搜狐.*)|我?要?纠错|举报|点赞|不喜欢|展开全[文部].*|收起"
+    r"|播报文章|语音播报.*|听新闻|参与互动|订阅|扫一扫.*|点击(?:进入|查看|下载).{0,30}|打开.{0,12}(?:APP|客户端).*|\d+"
+)
 _TAIL = re.compile(
     r"^(?:[\[(（【]?\s*(?:责任?编辑|编辑|责编|初审|复审|终审|校对|审核|监制|值班编委)\s*[:：/].{0,60}"
-    r"|[\[(（【]?(?:打印|关闭|关闭窗口|打印本页|分享到?|收藏|返回顶部|我要纠错|扫一扫.*|举报|点赞|上一篇|下一篇|相关(?:新闻|阅读|链接|文章)|推荐阅读|延伸阅读|猜你喜欢)[\])）】]?\s*[:：]?.{0,60}"
-    r"|(?:版权声明|免责声明|特别声明|声明|著作权声明)\s*[:：].*|(?:本文)?(?:转载请注明|未经.{0,12}(?:授权|许可)).*|.{0,16}版权所有.*|Copyright.*|.{0,10}ICP备.*)$",
+    rf"|[\[(（【]?(?:{_BUTTON})[\])）】]?|(?:[\[【]\d+[\]】]\s*)+"
+    r"|[\[(（【]?(?:上一[篇页条]|下一[篇页条]|相关(?:新闻|阅读|链接|文章|报道|稿件)|推荐阅读|延伸阅读|热门推荐|猜你喜欢|网罗天下)[\])）】]?\s*[:：]?.{0,60}"
+    r"|(?:版权声明|免责声明|特别声明|声明|著作权声明)\s*[:：].*|更多精彩.{0,40}|(?:本文)?转载请注明.*"
+    r"|.{0,30}未经.{0,12}(?:授权|许可|允许).{0,4}(?:请勿|不得|禁止|严禁|转载).{0,60}|.{0,16}版权所有.*|Copyright.*|.{0,10}ICP备.*)$",
     re.I,
 )
 _HEAD = re.compile(
-    r"^(?:当前位置|您(?:现在)?的?(?:当前)?位置|首页\s*[>»].*|字体?[号大小]{1,2}\s*[:：].*|【?字体.*|(?:发布|发表|更新)?(?:时间|日期)\s*[:：].{0,60}|(?:信息|文章|稿件)?来源\s*[:：].{0,60}"
-    r"|(?:19|20)\d\d\s*[-/.年][\d\s:：/.月日-]{3,20}$|(?:浏览|阅读|点击)(?:次数|量|数)?\s*[:：].{0,40}|作者\s*[:：].{0,40})"
+    rf"^(?:当前位置|您(?:现在)?的?(?:当前)?位置|首页\s*[>»]|字体?[号大小]{{1,2}}\s*[:：]|【?字体|(?:{_BUTTON})$"
+    r"|(?:发布|发表|更新)(?:时间|日期)\s*[:：].{0,60}|(?:时间|日期)\s*[:：]\s*(?:19|20)\d\d[-/.].{0,50}|发布于\s*[:：].{0,12}$|(?:信息|文章|稿件)?来源\s*[:：].{0,60}"
+    r"|(?:19|20)\d\d\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}\s*日?[\d\s:：]*(?:$|来源|稿源|作者|编辑|浏览|阅读|字号|点击).{0,60}"
+    r"|(?:浏览|阅读|点击)(?:次数|量|数)?\s*[:：].{0,40}|作者\s*[:：].{0,40})"
 )
+_BARE_DAY = re.compile(r"(?:20\d\d[-/.])?\d\d[-/.]\d\d(?:\s+\d\d:\d\d)?")
 
 
 def selected_body(root: html.HtmlElement, selector: str) -> str:
@@ -50,7 +58,7 @@ def generic_body(root: html.HtmlElement, title: str) -> tuple[str, str]:
         if len(other) > len(text):
             text, how = other, "trafilatura"
     block = text_of(densest(root))
-    if len(_PROSE.findall(text)) < 0.5 * len(_PROSE.findall(block)):  # they took a side piece for the body
+    if len(PROSE.findall(text)) < 0.5 * len(PROSE.findall(block)):  # they took a side piece for the body
         text, how = block, "densest block"
     return tidy(text, title), how
 
@@ -66,18 +74,6 @@ def densest(root: html.HtmlElement) -> html.HtmlElement:
         block = best
 
 
-def prose(root: html.HtmlElement) -> dict[html.HtmlElement, int]:
-    """Marks of punctuation outside links in each element."""
-    weights: dict[html.HtmlElement, int] = {}
-    for element in reversed(list(elements(root))):  # children before parents
-        if element.tag in ("script", "style", "noscript", "head", "a", "select", "textarea"):
-            weights[element] = 0
-            continue
-        own = [element.text or "", *(child.tail or "" for child in element)]
-        weights[element] = sum(len(_PROSE.findall(t)) for t in own) + sum(weights.get(c, 0) for c in element)
-    return weights
-
-
 def cut_noise(root: html.HtmlElement) -> None:
     """Remove what templates name as navigation, sharing, related lists and the like, but never most of the running text:
     some wrap the article in a form or call its column `share_area`."""
@@ -90,6 +86,7 @@ def cut_noise(root: html.HtmlElement) -> None:
             weights[element] <= most
             and (
                 element.tag in ("nav", "footer", "aside", "form")
+                or _is_link_list(element)
                 or (
                     _NOISE.search(name_of(element)) is not None
                     and len(element.text_content()) < 1500
@@ -100,16 +97,27 @@ def cut_noise(root: html.HtmlElement) -> None:
             drop(element)
 
 
+def _is_link_list(element: html.HtmlElement) -> bool:
+    """A list that is mostly links: other articles."""
+    if element.tag not in ("ul", "ol"):
+        return False
+    links = [len(a.text_content().strip()) for a in element.iter("a")]
+    return len(links) >= 3 and sum(links) > 0.6 * len(re.sub(r"\s", "", element.text_content()))
+
+
 def tidy(text: str, title: str) -> str:
     """Drop lines at either end that belong to the template and not to the text."""
     lines = text.split("\n")
     squeezed = re.sub(r"\s", "", title)
     while lines and (re.sub(r"\s", "", lines[0]) == squeezed or _HEAD.match(lines[0])) and len(lines[0]) < 120:
         lines.pop(0)
-    for i in range(max(0, len(lines) - 12), len(lines)):
+    for i in range(max(1, len(lines) - 12), len(lines)):
         if _TAIL.match(lines[i].strip()):
             lines = lines[:i]
             break
+    days = [i for i in range(max(1, len(lines) - 20), len(lines)) if _BARE_DAY.fullmatch(lines[i])]
+    if len(days) > 1:  # other articles with their days
+        lines = lines[: days[0] if lines[days[0] - 1].endswith(("。", "”", "）")) else days[0] - 1]
     return "\n".join(lines).strip()
 
 

@@ -24,8 +24,12 @@ _BYLINE = re.compile(
 def cut_comments(root: html.HtmlElement) -> int:
     """Remove blocks of comments in place; returns how many were cut."""
     cut = 0
+    gone: set[html.HtmlElement] = set()
     for element in elements(root):
-        if element.tag not in _KEEP and _NAMES.search(name_of(element)) and not _is_article(element):
+        if element in gone or element.tag in _KEEP or not _NAMES.search(name_of(element)):
+            continue
+        if not _is_article(element) and next(element.iterancestors("pre", "code"), None) is None:
+            gone.update(element.iter())  # what stands in it is cut and counted with it
             drop(element)
             cut += 1
     for element in elements(root):

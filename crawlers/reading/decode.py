@@ -65,7 +65,8 @@ def _decoded(body: bytes, content_type: str) -> tuple[str, str]:
         return text, "utf-8"
     if declared == "utf-8":
         text = body.decode("utf-8", "replace")
-        if text.count("\ufffd") * 100 < len(text):  # one broken character, not another encoding
+        broken = text.count("\ufffd")
+        if broken * 10 < sum(c > "\x7f" for c in text) - broken:  # some broken characters, not another encoding
             return text, "utf-8"
     elif declared:
         try:

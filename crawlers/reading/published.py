@@ -12,7 +12,7 @@ from lxml import html
 
 from crawlers.reading.dates import Date, date_in_url, find_dates, parse_date
 from crawlers.reading.title import json_ld
-from crawlers.reading.tree import drop, elements, name_of, parse_html, text_of
+from crawlers.reading.tree import drop, elements, name_of, parse_html, prose, text_of
 from pipeline.records import SHANGHAI
 
 _META = (
@@ -168,23 +168,23 @@ def _flag_boxes(root: html.HtmlElement) -> None:
 
 
 def _without_lists(root: html.HtmlElement) -> html.HtmlElement:
+    """A copy without scripts, lists of links and headlines of other articles; what holds most of the text stays."""
     copy = parse_html(html.tostring(root, encoding="unicode"))
+    weights = prose(copy)
+    most = max(2.0, weights[copy] * 0.4)
     for element in elements(copy):
-        many_links = element.tag in ("ul", "ol") and len(element.findall(".//a")) >= 3
         silent = element.tag in ("script", "style", "footer", "aside", "nav")
-        headline = element.tag == "a" and len(element.text_content()) > 12  # of another article
-        if silent or many_links or headline or _is_list(element):
+        headline = element.tag == "a" and len(element.text_content()) > 12
+        if silent or headline or (weights[element] < most and _is_list(element)):
             drop(element)
     return copy
 
 
 def _is_list(element: html.HtmlElement) -> bool:
-    return (
-        element.tag in ("div", "ul", "section", "dl")
-        and _LISTS.search(name_of(element)) is not None
-        and len(element.findall(".//a")) >= 3
-        and element.find(".//h1") is None
-        and len(element.findall(".//p")) < 3
+    if len(element.findall(".//a")) < 3 or element.find(".//h1") is not None:
+        return False
+    return element.tag in ("ul", "ol") or (
+        element.tag in ("div", "section", "dl") and _LISTS.search(name_of(element)) is not None
     )
 
 

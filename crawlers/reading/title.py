@@ -10,7 +10,11 @@ from lxml import html
 
 from crawlers.reading.tree import elements, is_hidden, name_of, text_of
 
-_SEPARATOR = re.compile(r"\s*(?:[|_｜»]|--+|——|\s[-–—·]\s|[-–—](?=[^-–—]{2,20}$))\s*")
+_SITE = (
+    r"(?:网|网站|频道|新闻|日报|晚报|晨报|门户|政府|检察|检察院|法院|中心|在线|客户端|百科|论坛|社区|资讯|电视台|首页)"
+)
+_SITE_NAME = re.compile(rf"\w{{2,12}}(?:{_SITE}|[局厅委办])")  # a title element that says only whose page it is
+_SEPARATOR = re.compile(rf"\s*(?:[|_｜»]|--+|——(?=[^—]{{1,16}}{_SITE}$)|\s[-–—·]\s|[-–—](?=[^-–—]{{2,20}}$))\s*")
 _TITLE_CLASS = re.compile(r"(?:^|[\s_-])(?:\w*title\w*|\w*headline\w*|bt|biaoti|\w*tit|h1)(?:$|[\s_-])")
 _META = ("og:title", "articletitle", "title", "twitter:title", "headline")
 _NOT = re.compile(r"^(?:首页|正文|新闻|详情|新闻中心|当前位置.*|内容|返回.*|登录|搜索)$")
@@ -24,9 +28,8 @@ def find_title(root: html.HtmlElement) -> tuple[str, str]:
     headings = list(_headings(root))
     agreed = [(t, how) for t, how in headings if tag and _agrees(t, tag)]
     if agreed:
-        # an h1 first; else the longest that the title element contains
-        best = max(agreed, key=lambda pair: (pair[1] == "h1", len(pair[0])))
-        return best
+        # what the title element begins with, not the site's name at its end; an h1 first; else the longest
+        return max(agreed, key=lambda pair: (not _ends_with(tag, pair[0]), pair[1] == "h1", len(pair[0])))
     for how, value in _metas(root):
         if value and not _NOT.match(value):
             short = _without_site(value) if _squeezed(value) == _squeezed(tag) else value
@@ -34,9 +37,9 @@ def find_title(root: html.HtmlElement) -> tuple[str, str]:
     first = [t for t, how in headings if how == "h1"]
     if len(first) == 1 and not tag:
         return first[0], "h1"
-    if 0 < len(tag) <= 6:  # the site's name alone
+    if tag and all(len(piece) <= 6 or _SITE_NAME.fullmatch(piece) for piece in _SEPARATOR.split(tag)):
         for words, how in headings:
-            if len(words) >= 8:
+            if len(words) >= 8 and not _SITE_NAME.fullmatch(words):
                 return words, how
     if tag:
         return _without_site(tag), "title"
@@ -71,11 +74,18 @@ def _headings(root: html.HtmlElement) -> Iterator[tuple[str, str]]:
             and (element.tag in ("h2", "h3") or _TITLE_CLASS.search(name_of(element)))
         ):
             continue
-        if is_hidden(element) or len(element) > 12:
+        if is_hidden(element) or len(element) > 12 or _is_logo(element):
             continue
         words = _clean(text_of(element).replace("\n", " "))
-        if 4 <= len(words) <= 120 and not _NOT.match(words) and not _PUBLICATION.search(words):
+        if 2 <= len(words) <= 120 and not _NOT.match(words) and not _PUBLICATION.search(words):
             yield words, "h1" if is_h1 else "heading"
+
+
+def _is_logo(element: html.HtmlElement) -> bool:
+    """The site's own name as a heading: named so, or a link to the front page."""
+    links = element.findall(".//a")
+    home = [a for a in links if re.fullmatch(r"(?:https?://[^/]+)?/?(?:index\.\w+)?|\./|#", a.get("href") or "-")]
+    return (len(links) == 1 and bool(home)) or "logo" in name_of(element)
 
 
 def _metas(root: html.HtmlElement) -> Iterator[tuple[str, str]]:
@@ -94,12 +104,17 @@ def _agrees(heading: str, tag: str) -> bool:
     h, t = _squeezed(heading), _squeezed(tag)
     if not h or not t:
         return False
-    if t.startswith(h) and len(h) >= 4:
+    if (t.startswith(h) and len(h) >= 4) or _squeezed(_SEPARATOR.split(tag)[0]) == h:
         return True
     if h in t and len(h) * 2 >= len(t):
         return True
     cut = re.split(r"\.{3}|…", t)[0]  # title elements are often shortened
     return len(cut) >= 8 and h.startswith(cut) and len(h) < 2 * len(cut) + 20
+
+
+def _ends_with(tag: str, heading: str) -> bool:
+    h, t = _squeezed(heading), _squeezed(tag)
+    return t.endswith(h) and t != h
 
 
 def _without_site(text: str) -> str:

@@ -71,6 +71,9 @@ _SILENT = frozenset(
 _SPACE = re.compile(r"[ \t\r\f\v\xa0\u3000\u200b\ufeff]+")
 _EARLY_END = re.compile(r"</(?:html|body)\s*>", re.I)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
+PROSE = re.compile(
+    r"[，。；！？]|(?<=[\u4e00-\u9fff])[,;!?.](?!\d)"
+)  # marks that running text has and lists of links lack
 _translator = HTMLTranslator()
 
 
@@ -127,6 +130,18 @@ def is_hidden(element: html.HtmlElement) -> bool:
 def elements(root: html.HtmlElement) -> Iterator[html.HtmlElement]:
     """Every element, as a list made before anything is removed."""
     yield from [e for e in root.iter() if isinstance(e, html.HtmlElement) and isinstance(e.tag, str)]
+
+
+def prose(root: html.HtmlElement) -> dict[html.HtmlElement, int]:
+    """Marks of punctuation outside links in each element."""
+    weights: dict[html.HtmlElement, int] = {}
+    for element in reversed(list(elements(root))):  # children before parents
+        if element.tag in ("script", "style", "noscript", "head", "a", "select", "textarea"):
+            weights[element] = 0
+            continue
+        own = [element.text or "", *(child.tail or "" for child in element)]
+        weights[element] = sum(len(PROSE.findall(t)) for t in own) + sum(weights.get(c, 0) for c in element)
+    return weights
 
 
 def _evaluate(root: html.HtmlElement, selector: str) -> list[object]:
