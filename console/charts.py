@@ -19,7 +19,7 @@ def _svg(width: float, height: float, css: str, title: str, body: str) -> Markup
 
 def bars(points: Sequence[tuple[str, int]], title: str, css: str = "bars", mark_last: bool = True) -> Markup:
     """Labelled bars of a few days, the value above each, the last one (today) stronger."""
-    step, high, top = 40.0, 64.0, 16.0
+    step, high, top = 40.0, 56.0, 16.0
     most = max((v for _, v in points), default=0) or 1
     body = []
     for n, (label, value) in enumerate(points):
@@ -81,7 +81,7 @@ def sparkline(values: Sequence[int], title: str) -> Markup:
 def meter(share: float, title: str, css: str = "meter") -> Markup:
     """A thin bar, filled to `share`."""
     filled = 100 * min(max(share, 0.0), 1.0)
-    body = f'<rect class="track" width="100" height="4" rx="2"/><rect class="fill" width="{filled:.1f}" height="4" rx="2"/>'
+    body = f'<rect class="track" width="100" height="4"/><rect class="fill" width="{filled:.1f}" height="4"/>'
     name = f"c{next(_ids) % 100000}"
     head = f'<svg class="{escape(css)}" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" aria-labelledby="{name}">'
     return Markup(f'{head}<title id="{name}">{escape(title)}</title>{body}</svg>')  # noqa: S704  parts are escaped

@@ -70,7 +70,7 @@ class Desk:
             self.scorer = Scorer.load(self.home.model)
         except (ModelsError, OSError) as error:
             log.warning("the desk runs without a model: %s", error)
-            self.scorer_problem = str(error) if isinstance(error, ModelsError) else "模型文件读不出来。"
+            self.scorer_problem = "模型还没有训练好或读不出来。请管理员运行 tingjian doctor。"
 
     def office_name(self, office_id: str) -> str:
         return next((o.short_name for o in self.home.offices if o.id == office_id), office_id)

@@ -21,6 +21,7 @@ LIVE = ("open", "acknowledged", "answered")
 class ClockView:
     """A clock at one moment. `soon`: its warning time has come; `share`: of its time that has passed."""
 
+    id: str
     kind: str
     title: str
     basis: str
@@ -50,6 +51,7 @@ class IncidentView:
 def clock_view(clock: Clock, now: datetime) -> ClockView:
     length = max((clock.due_at - clock.starts_at).total_seconds(), 1.0)
     return ClockView(
+        id=clock.id,
         kind=clock.kind,
         title=clock.title,
         basis=clock.basis,

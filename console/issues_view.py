@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from console.viewer import Viewer
-from console.words import day_words
+from console.words import day_words, local
 from pipeline.desk.tables import IssueRedirect, IssueRow
 
 MAX_REDIRECTS = 20
+TREND_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class IssueView:
     line: list[int]
 
 
-def issue_view(row: IssueRow) -> IssueView:
+def issue_view(row: IssueRow, now: datetime) -> IssueView:
     return IssueView(
         id=row.id,
         title=row.title,
@@ -49,7 +50,7 @@ def issue_view(row: IssueRow) -> IssueView:
         sensitive=row.sensitive,
         answered_at=row.answered_at,
         last_at=row.last_at,
-        line=[items + voices for _, items, voices in trend_of(row)],
+        line=[items + voices for _, items, voices in trend_of(row, now)],
     )
 
 
@@ -60,17 +61,18 @@ def reasons_of(row: IssueRow) -> list[dict[str, Any]]:
     return sorted((r for r in given if r["points"]), key=lambda r: -float(r["points"]))
 
 
-def trend_of(row: IssueRow) -> list[tuple[str, int, int]]:
-    """(day, items, public voices) of each stored day, at most 14."""
-    return [(str(t[0]), int(t[1]), int(t[2])) for t in row.trend if isinstance(t, list | tuple) and len(t) == 3][-14:]
+def trend_of(row: IssueRow, now: datetime) -> list[tuple[str, int, int]]:
+    """(day as 11/21, items, public voices) of the seven days up to today, or up to the last day that it stirred.
 
-
-def day_label(day: str) -> str:
-    """11/21 of an ISO day; anything else as it is."""
-    try:
-        return day_words(date.fromisoformat(day[:10]))
-    except ValueError:
-        return day
+    Only days with something on them are stored; the quiet ones between are shown as zero.
+    """
+    stored = {str(day): (int(items), int(voices)) for day, items, voices in row.trend}
+    if not stored:
+        return []
+    last, today = date.fromisoformat(max(stored)), local(now).date()
+    end = today if (today - last).days < TREND_DAYS else last
+    days = [end - timedelta(days=back) for back in range(TREND_DAYS - 1, -1, -1)]
+    return [(day_words(day), *stored.get(day.isoformat(), (0, 0))) for day in days]
 
 
 def find_issue(session: Session, viewer: Viewer, issue_id: str) -> IssueRow | None:

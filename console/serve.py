@@ -96,7 +96,7 @@ def why_not(error: OSError, host: str, port: int) -> str:
         return f"没有权限使用端口 {port}。请改用 1024 以上的端口（config/tingjian.yaml 里的 desk.port）。"
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return f"这台机器没有地址 {host}。请检查 config/tingjian.yaml 里的 desk.host。"
-    return f"值班台无法监听 {host}:{port}({error.strerror})。"
+    return f"值班台无法监听 {host}:{port}（{error.strerror}）。"
 
 
 def _say(message: str) -> int:

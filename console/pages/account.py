@@ -14,10 +14,12 @@ from pipeline.desk.accounts import (
     disable_user,
     end_session,
     find_user,
+    note_failure,
     password_fits,
     set_password,
     sign_in_link,
     sign_in_path,
+    too_many_failures,
 )
 from pipeline.desk.audit import record
 from pipeline.desk.tables import User
@@ -29,13 +31,18 @@ def account(ask: Ask) -> Response:
 
 
 def change_password(ask: Ask) -> Response:
-    """The old one is asked for where there is one."""
+    """The old one is asked for where there is one, and guessing it is limited as at sign-in."""
     new, again, old = (ask.form.get(n, "") for n in ("new_password", "again_password", "old_password"))
     with ask.desk.reading() as session:
         user = find_user(session, ask.viewer.name)
+        locked = too_many_failures(session, ask.viewer.name, ask.now)
     if user is None:
         raise missing("这个账号")
+    if user.password_hash and locked:
+        return _account(ask, problem="试错次数太多，请 15 分钟后再试。")
     if user.password_hash and not password_fits(user.password_hash, old):
+        with ask.desk.db.write() as session:
+            note_failure(session, user, ask.now)
         return _account(ask, problem="原密码不对，没有更改。")
     if new != again:
         return _account(ask, problem="两次输入的新密码不一样，没有更改。")

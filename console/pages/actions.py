@@ -37,7 +37,7 @@ def complete_task(ask: Ask) -> Response:
         task = _own_task(session, ask)
         return response.complete_task(session, task.id, ask.viewer.name, ask.now, version, note)
 
-    return _act(ask, do)
+    return _act(ask, do, "#h-plan")
 
 
 def skip_task(ask: Ask) -> Response:
@@ -45,7 +45,7 @@ def skip_task(ask: Ask) -> Response:
         task = _own_task(session, ask)
         return response.skip_task(session, task.id, ask.viewer.name, ask.now, version, note)
 
-    return _act(ask, do)
+    return _act(ask, do, "#h-plan")
 
 
 def meet_clock(ask: Ask) -> Response:
@@ -58,8 +58,8 @@ def meet_clock(ask: Ask) -> Response:
     return _act(ask, do)
 
 
-def _act(ask: Ask, do: Callable[[Session, int, str], object]) -> Response:
-    """One transaction; a conflict or refusal is said on top of the incident as it is now."""
+def _act(ask: Ask, do: Callable[[Session, int, str], object], place: str = "") -> Response:
+    """One transaction, then back to `place` on the page; a conflict or refusal is said on top of the incident as it is."""
     version, note = ask.form.get("version", ""), ask.form.get("note", "")
     try:
         if not version.isdecimal() or len(version) > 9:
@@ -75,7 +75,7 @@ def _act(ask: Ask, do: Callable[[Session, int, str], object]) -> Response:
         return show(ask, f"{error}。您刚才的操作没有执行，下面是最新情况。", 409)
     except Refused as error:
         return show(ask, f"{error}。", 422)
-    return RedirectResponse(f"/incidents/{ask.path['id']}", 303)
+    return RedirectResponse(f"/incidents/{ask.path['id']}{place}", 303)
 
 
 def _own_task(session: Session, ask: Ask) -> Task:

@@ -47,7 +47,10 @@ def mail(ask: Ask) -> Response:
     head, message = _open(ask)
     ask.looked("view", f"mail:{head.name}", short_id=head.short_id)
     plain = body(message, "plain")
-    return ask.page("mail.html", framing=True, mail=head, text=plain, has_html=bool(body(message, "html")))
+    incident = incident_of(ask, head.short_id)
+    return ask.page(
+        "mail.html", framing=True, mail=head, text=plain, has_html=bool(body(message, "html")), incident=incident
+    )
 
 
 def mail_page(ask: Ask) -> Response:
@@ -58,6 +61,15 @@ def mail_page(ask: Ask) -> Response:
         raise missing("这封信的网页版")
     ask.looked("view", f"mail:{head.name}", short_id=head.short_id, page="html")
     return framed(html)
+
+
+def incident_of(ask: Ask, short_id: str) -> str:
+    """The incident that a mail is about, empty where there is none or it is not the viewer's."""
+    wanted = select(Notification.incident_id).where(
+        Notification.short_id == short_id, ask.viewer.sees(Notification.office_ids)
+    )
+    with ask.desk.reading() as session:
+        return (session.scalars(wanted).first() if short_id else "") or ""
 
 
 def mails(folder: Path) -> list[Mail]:

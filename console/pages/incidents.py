@@ -95,7 +95,9 @@ def load(ask: Ask) -> tuple[Incident, dict[str, Any]]:
                 .order_by(TimelineEntry.at.desc(), TimelineEntry.id.desc())
             ).all(),
             "told": session.scalars(
-                select(Notification).where(Notification.incident_id == mine).order_by(Notification.created_at)
+                select(Notification)
+                .where(Notification.incident_id == mine)
+                .order_by(Notification.created_at.desc(), Notification.id)
             ).all(),
             "reasons": _reasons(
                 session.scalars(select(Alert).where(Alert.incident_id == mine).order_by(Alert.fired_at)).all()

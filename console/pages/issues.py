@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from console.asking import Ask, missing
 from console.incidents_view import views_of
-from console.issues_view import day_label, find_issue, issue_view, merged_ids, reasons_of, trend_of
+from console.issues_view import find_issue, issue_view, merged_ids, reasons_of, trend_of
 from models.taxonomy import TOPIC_NAMES
 from pipeline.desk.tables import Incident, IssueRow
 from pipeline.index.engine import Search
@@ -40,7 +40,7 @@ def issues(ask: Ask) -> Response:
     ask.looked("view", "page:issues", level=level, topic=topic if topic in TOPIC_NAMES else "", start=start)
     return ask.page(
         "issues.html",
-        issues=[issue_view(r) for r in rows[:PAGE]],
+        issues=[issue_view(r, ask.now) for r in rows[:PAGE]],
         chosen={"level": level, "topic": topic, "period": period, "waiting": waiting},
         periods={key: name for key, (name, _) in PERIODS.items()},
         further=start + PAGE if len(rows) > PAGE else 0,
@@ -68,12 +68,12 @@ def issue(ask: Ask) -> Response:
         Search(ask.viewer.office_ids, filters={"issue_id": tuple(ids)}), size=20, after=ask.query.get("after") or None
     )
     ask.looked("view", f"issue:{row.id}", row.office_ids)
-    trend = [(day_label(day), items, voices) for day, items, voices in trend_of(row)]
+    trend = trend_of(row, ask.now)
     topics = sorted(((t, float(share)) for t, share in row.topics.items()), key=lambda p: -p[1])
     return ask.page(
         "issue.html",
         issue=row,
-        view=issue_view(row),
+        view=issue_view(row, ask.now),
         reasons=reasons_of(row),
         points=sum(float(r["points"]) for r in reasons_of(row)),
         trend_items=[(day, items) for day, items, _ in trend],

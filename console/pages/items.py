@@ -93,7 +93,8 @@ def evidence_file(folder: Path, name: str) -> Path | None:
 
 
 def read_evidence(path: Path) -> str:
-    """Decoded strictly as UTF-8, then as the page declares, then as gb18030. Raises Refused where it can't be read."""
+    """Decoded strictly as UTF-8, then as Big5 where declared, else as gb18030: what a hostile page declares picks no other
+    codec. Raises Refused where it can't be read."""
     try:
         if path.suffix == ".gz":
             with gzip.open(path) as f:
@@ -103,11 +104,11 @@ def read_evidence(path: Path) -> str:
                 raw = f.read(EVIDENCE_MOST)
     except (OSError, EOFError, zlib.error):
         raise Refused("证据文件已损坏，读不出来。") from None
-    declared = match[1].decode("ascii").lower() if (match := _CHARSET.search(raw[:4096])) else "utf-8"
-    for charset in ("utf-8", "gb18030" if declared.startswith("gb") else declared):
+    declared = match[1].decode("ascii").lower() if (match := _CHARSET.search(raw[:4096])) else ""
+    for charset in ("utf-8", *(("big5",) if declared.startswith("big5") else ())):
         try:
             return raw.decode(charset)
-        except (UnicodeDecodeError, LookupError):
+        except UnicodeDecodeError:
             continue
     return raw.decode("gb18030", "replace")
 

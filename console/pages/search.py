@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
@@ -90,7 +91,7 @@ def search(ask: Ask) -> Response:
         status=400 if problem else 200,
         asked=asked,
         problem=problem,
-        hits=hits,
+        hits=readings(ask, hits),
         total=total,
         after=after,
         histogram=bars,
@@ -120,6 +121,7 @@ def export(ask: Ask) -> Response:
     writer.writerow(
         [
             "时间",
+            "单位",
             "渠道",
             "来源",
             "标题",
@@ -135,7 +137,7 @@ def export(ask: Ask) -> Response:
         ]
     )
     for item in items:
-        writer.writerow([harmless(cell) for cell in _cells(item)])
+        writer.writerow([harmless(cell) for cell in _cells(item, ask.desk.office_name(item.office_id))])
     name = f"tingjian-{ask.now.astimezone(SHANGHAI):%Y%m%d-%H%M}.csv"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return Response("\ufeff" + out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
@@ -146,6 +148,20 @@ def harmless(cell: str) -> str:
     return (
         "'" + cell if cell.lstrip(" \u3000\ufeff\u200b").startswith(_DANGEROUS) or cell.startswith(_DANGEROUS) else cell
     )
+
+
+def readings(ask: Ask, hits: list[tuple[Item, Markup]]) -> list[tuple[Item, Markup, list[str]]]:
+    """Hits with the offices that read them, where the viewer has several: an item of two offices is two documents, side
+    by side in the order of hits, and shown once."""
+    readers: defaultdict[str, set[str]] = defaultdict(set)
+    for item, _ in hits:
+        readers[item.id].add(item.office_id)
+    offices = ask.viewer.office_ids if len(ask.viewer.office_ids) > 1 else ()
+    once = {item.id: (item, snippet) for item, snippet in reversed(hits)}
+    return [
+        (item, snippet, [ask.desk.office_name(o) for o in offices if o in readers[item.id]])
+        for item, snippet in reversed(once.values())
+    ]
 
 
 def marked(hit: Hit) -> Markup:
@@ -165,14 +181,14 @@ def marked(hit: Hit) -> Markup:
 
 
 def spread(buckets: list[Bucket]) -> list[tuple[str, int]]:
-    """Days without gaps; months where the days would be more than 120."""
+    """Days without gaps, at least a month of them; months where the days would be more than 120."""
     if not buckets:
         return []
     first, last = date.fromisoformat(buckets[0].key), date.fromisoformat(buckets[-1].key)
     counts = {b.key: b.count for b in buckets}
-    length = (last - first).days + 1
+    length = max((last - first).days + 1, 30)
     if length <= 120:
-        days = [first + timedelta(days=n) for n in range(length)]
+        days = [last - timedelta(days=n) for n in range(length - 1, -1, -1)]
         return [(d.isoformat(), counts.get(d.isoformat(), 0)) for d in days]
     months: dict[str, int] = {}
     for key, number in counts.items():
@@ -195,10 +211,11 @@ def _day(value: str) -> datetime | None:
         raise QueryError(f"“{value[:20]}”不是日期，请写成 2026-01-31 的样子") from None
 
 
-def _cells(item: Item) -> list[str]:
+def _cells(item: Item, office: str) -> list[str]:
     yes: dict[bool, Literal["是", "否"]] = {True: "是", False: "否"}
     return [
         full_time(item.occurred_at),
+        office,
         CHANNEL_NAMES[item.channel],
         item.outlet or item.site_group,
         item.title,

@@ -41,7 +41,7 @@ class Tries:
 async def sign_in(request: Request) -> Response:
     """GET: the form. POST: name and password; the same sentence for every kind of mistake."""
     desk: Desk = request.app.state.desk
-    if request.method == "GET":
+    if request.method != "POST":
         return _form(
             request, "sign_in.html", next=local_path(request.query_params.get("next", "")), problem="", name=""
         )
@@ -52,7 +52,7 @@ async def sign_in(request: Request) -> Response:
 async def link(request: Request) -> Response:
     """GET shows a button and changes nothing, since mail scanners follow links; POST uses the link up."""
     desk: Desk = request.app.state.desk
-    if request.method == "GET":
+    if request.method != "POST":
         return await _aside(desk, lambda: _link_page(request))
     await _checked_form(request)
     return await _aside(desk, lambda: _with_link(request))

@@ -47,7 +47,7 @@ def today(ask: Ask) -> Response:
             .order_by(IssueRow.level, IssueRow.heat.desc(), IssueRow.id)
             .limit(8)
         ).all()
-        issues = [issue_view(r) for r in rows]
+        issues = [issue_view(r, now) for r in rows]
         fresh = sum(r.first_at > now - timedelta(hours=24) for r in rows)
         troubled = [s for s in source_views(session, viewer, ask.desk.home, now) if s.bad]
     ask.looked("view", "page:today")

@@ -9,21 +9,41 @@
     form.dataset.sent = "1";
     setTimeout(() => { delete form.dataset.sent; }, 4000);
   });
-  // "/" puts the cursor into the search box, as people expect.
+  // "/" leads to the search box, as people expect.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
     if (/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName ?? "")) return;
+    event.preventDefault();
     const box = document.querySelector("input[type=search]");
-    if (box) { event.preventDefault(); box.focus(); box.select(); }
+    if (box) { box.focus(); box.select(); } else location.href = "/search";
   });
   // On a narrow screen the current page's name is brought into view in the navigation.
   const current = document.querySelector(".rail nav [aria-current]");
   const list = current?.closest("ul");
   if (list && list.scrollWidth > list.clientWidth) list.scrollLeft = current.offsetLeft - 24;
-  // A page that lies open on a duty desk stays true: reload when it comes back into view after five minutes.
+
+  // Clocks go on while the page lies open. They follow the desk's time, not this computer's; words as in console/words.py.
   const opened = Date.now();
-  document.addEventListener("visibilitychange", () => {
-    const typing = document.querySelector("textarea:focus, details[open] textarea");
-    if (!document.hidden && Date.now() - opened > 300000 && document.body.querySelector("[data-live]") && !typing) location.reload();
-  });
+  const ahead = Number(document.body.dataset.now) * 1000 - opened;
+  const span = (seconds) => {
+    const minutes = Math.floor(Math.abs(seconds) / 60), hours = Math.floor(minutes / 60), days = Math.floor(hours / 24);
+    if (days) return hours % 24 && days < 30 ? `${days} 天 ${hours % 24} 小时` : `${days} 天`;
+    if (hours) return minutes % 60 ? `${hours} 小时 ${minutes % 60} 分` : `${hours} 小时`;
+    return minutes ? `${minutes} 分钟` : "不到 1 分钟";
+  };
+  const tick = () => {
+    for (const clock of document.querySelectorAll("time[data-due]")) {
+      const left = Number(clock.dataset.due) - (Date.now() + ahead) / 1000;
+      clock.textContent = left > 0 ? `还剩 ${span(left)}` : `超时 ${span(left)}`;
+      if (left <= 0) clock.closest(".due, .clock")?.classList.add("over");
+    }
+  };
+  // A page on a duty desk stays true: it is read again after five minutes, unless somebody is writing.
+  const writing = () => document.activeElement?.matches("input, textarea, select")
+    || [...document.querySelectorAll("textarea")].some((box) => box.value);
+  const refresh = () => {
+    if (!document.hidden && Date.now() - opened > 300000 && document.querySelector("[data-live]") && !writing()) location.reload();
+  };
+  setInterval(() => { tick(); refresh(); }, 20000);
+  document.addEventListener("visibilitychange", () => { tick(); refresh(); });
 })();

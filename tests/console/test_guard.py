@@ -50,6 +50,7 @@ def test_a_link_works_once_and_not_by_looking(house: House) -> None:
             page = client.get(path)
             assert page.status_code == 200 and "陈分析" in page.text and "set-cookie" in page.headers
             assert "tingjian=" not in page.headers["set-cookie"]
+            assert client.head(path).status_code == 200
         answer = client.post(path, data={"csrf": csrf_of(page.text)})
         assert answer.status_code == 303 and answer.headers["location"] == "/"
         cookie = answer.headers["set-cookie"]
@@ -143,6 +144,22 @@ def test_password_sign_in_and_its_limit(house: House) -> None:
 
     assert attempt("wang", good).headers["location"] == "/issues"
     assert attempt("WANG", good, "//evil.example").headers["location"] == "/"
+    guess = {
+        "csrf": csrf_of(page),
+        "old_password": "wrong",
+        "new_password": "x" * 5 + good,
+        "again_password": "x" * 5 + good,
+    }
+    for words in ["原密码不对"] * accounts.FAILURES_ALLOWED + ["次数太多"]:
+        refused = client.post("/account", data=guess)
+        assert refused.status_code == 422 and words in refused.text, "whoever sits at an open desk can't try passwords"
+    house.now = NOW + timedelta(minutes=16)
+    try:
+        assert attempt("wang", good).status_code == 303
+    finally:
+        house.now = NOW
+    with house.db.write() as s:
+        s.execute(text("DELETE FROM audit WHERE action = 'sign_in_failed'"))
     wrong, nobody = attempt("wang", "wrong"), attempt("nobody", "hunter2-typed-as-name")
     assert wrong.status_code == nobody.status_code == 401
     assert "登录名或密码不对" in wrong.text and "登录名或密码不对" in nobody.text

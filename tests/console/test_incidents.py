@@ -45,7 +45,7 @@ def test_from_open_to_closed(house: House, city: httpx.Client) -> None:
     tasks = tasks_of(house, address.rsplit("/", 1)[1])
     note = f"已核对卷宗{HOSTILE}"
     answer = send(f"tasks/{tasks[0].id}/complete", note)
-    assert answer.status_code == 303 and answer.headers["location"] == address
+    assert answer.status_code == 303 and answer.headers["location"] == f"{address}#h-plan"
     page = city.get(address).text
     assert "已核对卷宗&lt;script&gt;" in page and HOSTILE not in page and "1/8 项" in page
 
@@ -73,6 +73,19 @@ def test_from_open_to_closed(house: House, city: httpx.Client) -> None:
             select(AuditLine.action).where(AuditLine.subject == f"incident:{address.rsplit('/', 1)[1]}")
         ).all()
     assert {"acknowledge", "complete_task", "mark_answered", "close", "view"} <= set(actions)
+
+
+def test_a_clock_is_met_outside_the_plan(house: House, city: httpx.Client) -> None:
+    address = f"/incidents/{incident_of(house, '冒充').id}"
+    page = city.get(address).text
+    form = re.search(r'action="([^"]+/clocks/[^"]+/met)"', page)
+    assert form and page.count('/met"') == 1, "signing and answering have buttons of their own"
+    data = {"csrf": csrf_of(page), "version": version_of(page), "note": "已在广播里提醒"}
+    assert city.post(form[1], data=data).status_code == 303
+    page = city.get(address).text
+    assert "时限“首次提醒公众”按时完成" in page and '/met"' not in page
+    theirs = incident_of(house, "伤害案").id
+    assert city.post(form[1].replace(address, f"/incidents/{theirs}"), data=data).status_code == 404
 
 
 def test_there_is_no_action_against_speech() -> None:

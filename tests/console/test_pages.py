@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 from conftest import House
-from desk_data import CITY, HOSTILE, items
+from desk_data import CITY, HOSTILE, NOW, issue, items
 from sqlalchemy import select
 
+from console.issues_view import trend_of
 from pipeline.desk.tables import Incident
 
 PAGES = ["/", "/issues", "/issues/issue-decision", "/issues/issue-hostile", "/search", "/search?q=检察院", "/incidents",
@@ -116,6 +119,31 @@ def test_evidence_is_text_only_and_stays_in_its_folder(city: httpx.Client, house
     house.index.write_items([replace(items()[1], revision=2, evidence="../secret.txt")])
     refused = city.get(f"/items/{items()[1].id}/evidence")
     assert refused.status_code == 404 and "不该给人看" not in refused.text
+
+
+@pytest.mark.parametrize("declared", ["punycode", "idna", "utf-7", "gbk", "no-such", "big5"])
+def test_a_page_chooses_no_strange_codec(tmp_path: Path, declared: str) -> None:
+    from console.pages.items import read_evidence
+
+    words = "不起訴決定" if declared == "big5" else "不起诉决定"
+    page = f'<meta charset="{declared}">{words}'
+    for raw in (page.encode(), page.encode("big5" if declared == "big5" else "gb18030")):
+        (tmp_path / "page.html").write_bytes(raw)
+        assert words in read_evidence(tmp_path / "page.html")
+
+
+def test_a_trend_shows_quiet_days_too() -> None:
+    def days(*stored: list[object], now: datetime = NOW) -> list[tuple[str, int, int]]:
+        return trend_of(issue("i", "议题", 4, trend=list(stored)), now)
+
+    assert days() == []
+    assert days(["2026-11-19", 2, 5])[4:] == [("11/19", 2, 5), ("11/20", 0, 0), ("11/21", 0, 0)]
+    assert days(["2026-11-19", 2, 5], now=NOW + timedelta(days=60))[-1] == ("11/19", 2, 5)
+
+
+def test_a_mail_leads_to_its_incident(admin: httpx.Client, house: House) -> None:
+    assert f'href="/incidents/{incident_id(house, "冒充")}"' in admin.get("/inbox/1.eml").text
+    assert "打开这件处置" not in admin.get("/inbox/2.eml").text
 
 
 def test_unknown_things_look_alike(city: httpx.Client) -> None:

@@ -99,7 +99,10 @@ def test_each_look_is_written_down(house: House, city: httpx.Client) -> None:
 def test_the_audit_page_shows_them(admin: httpx.Client) -> None:
     admin.get("/search?q=审计看得见")
     page = admin.get("/audit?action=search").text
-    assert "审计看得见" in page and "检索" in page
+    assert "检索词 审计看得见" in page
+    admin.get("/issues/issue-scam")
+    page = admin.get("/audit?action=view").text
+    assert '<a href="/issues/issue-scam">议题 issue-scam</a>' in page and "page:" not in page
     assert admin.get("/audit?actor=nobody&action=bogus&before=abc").status_code == 200
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 from datetime import date
 
 import httpx
 import pytest
-from desk_data import HOSTILE, items
+from conftest import House
+from desk_data import DISTRICT, HOSTILE, at, item, items
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
@@ -78,7 +80,8 @@ def test_export_is_harmless_and_whole_items_only(city: httpx.Client) -> None:
     assert len(rows) == len(items())  # head, and all but the other office's
     assert all(not cell.startswith(("=", "+", "-", "@", "＝", "\t")) for row in rows for cell in row)
     assert any(cell.startswith("'=HYPERLINK") for row in rows for cell in row)
-    assert {row[1] for row in rows[1:]} <= {"媒体报道", "官方发布", "群众来信来电"}
+    assert {row[1] for row in rows[1:]} == {"清江市检察院"}
+    assert {row[2] for row in rows[1:]} <= {"媒体报道", "官方发布", "群众来信来电"}
     assert city.get("/search.csv", params={"q": "("}).status_code == 400
 
 
@@ -98,6 +101,15 @@ def test_marks_never_lose_or_unescape_text(snippet: str, marks: list[tuple[int, 
 def test_the_histogram_keeps_every_hit(days: dict[date, int]) -> None:
     found = spread([Bucket(d.isoformat(), n) for d, n in sorted(days.items())])
     assert sum(n for _, n in found) == sum(days.values()) and len(found) <= 121
+    assert not found or len(found) >= 30 or len(found[0][0]) == 7
+
+
+def test_an_item_of_two_offices_is_shown_once(house: House, admin: httpx.Client, city: httpx.Client) -> None:
+    shared = item("both", "两院联合接访", "市院和区院在云溪区联合接访。", when=at(0, 1))
+    house.index.write_items([shared, replace(shared, office_id=DISTRICT, role="addressed")])
+    page = admin.get("/search?q=联合接访").text
+    assert page.count(f'href="/items/{shared.id}"') == 1 and "清江市检察院、云溪区检察院" in page
+    assert "每个单位计一条" in page and "每个单位计一条" not in city.get("/search?q=联合接访").text
 
 
 def test_charts_speak_and_escape() -> None:
