@@ -6,22 +6,23 @@ import click
 
 from flows.context import run_command
 from flows.demo_commands import demo
+from flows.doctor import doctor
 from flows.model_commands import score, train
-from flows.setup_commands import doctor, init, status, user
+from flows.setup_commands import init, status, user
 from flows.step_commands import crawl, digest, dispatch, ingest, upkeep, watch
 from flows.up_commands import schedule, up
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def tingjian() -> None:
-    """听见:检察院的舆情听取与回应系统。听的是事,不是人。
+    """听见：检察院的舆情听取与回应系统。听的是事，不是人。
 
     \b
-    初次使用   tingjian up --demo           看一遍完整的演示(虚构城市)
+    初次使用   tingjian up --demo           看一遍完整的演示（虚构城市）
     正式使用   tingjian init 目录            写出一份带说明的配置
                tingjian doctor --data-dir 目录   检查还缺什么
                tingjian up --data-dir 目录       启动
-    逐步运行   tingjian crawl、ingest、watch、dispatch、digest(可交给 cron)
+    逐步运行   tingjian crawl、ingest、watch、dispatch、digest（可交给 cron）
     """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -12,13 +13,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from sqlalchemy.exc import OperationalError
 
+from pipeline.alerts.rules import load_rules
 from pipeline.desk.database import Database
 from pipeline.errors import ConfigurationError, RetryLater, TingjianError
 from pipeline.index import open_index
 from pipeline.index.engine import Index
 from pipeline.records import SHANGHAI
+from pipeline.response.plans import load_plans
 from pipeline.settings import Home, load_home
+from pipeline.steps.roster import load_post
 
 DEFAULT_HOME = Path(".tingjian")
 EXIT_CONFIGURATION, EXIT_RETRY = 2, 75  # 75: EX_TEMPFAIL of sysexits.h
@@ -45,7 +50,7 @@ class Time(click.ParamType[datetime]):
         try:
             time = datetime.fromisoformat(str(value))
         except ValueError:
-            self.fail(f"“{value}”不是时间;写作 2026-11-21T08:00(北京时间)或 2026-11-21T00:00+00:00", param, ctx)
+            self.fail(f"“{value}”不是时间；写作 2026-11-21T08:00（北京时间）或 2026-11-21T00:00+00:00", param, ctx)
         return (time if time.tzinfo else time.replace(tzinfo=SHANGHAI)).astimezone(UTC)
 
 
@@ -60,13 +65,13 @@ def home_option(function: F) -> F:
         default=DEFAULT_HOME,
         envvar="TINGJIAN_HOME",
         show_default=True,
-        help="数据目录;配置在其中的 config/ 里。",
+        help="数据目录；配置在其中的 config/ 里。",
     )(function)
 
 
 def now_option(function: F) -> F:
     """`--now`: run as if it were then."""
-    return click.option("--now", type=Time(), default=None, help="按这个时间运行(默认现在),如 2026-11-21T08:00。")(
+    return click.option("--now", type=Time(), default=None, help="按这个时间运行（默认现在），如 2026-11-21T08:00。")(
         function
     )
 
@@ -90,22 +95,52 @@ def opened(data_dir: Path, now: datetime | None = None) -> Iterator[Context]:
         db.close()
 
 
+def check_configuration(home: Home) -> None:
+    """Read plans, rules and roster too. Raises ConfigurationError for the first mistake, with file, line and field."""
+    load_rules(home.config / "rules.yaml", load_plans(home.config / "plans"))
+    load_post(home)
+
+
 def run_command(command: Callable[[], Any]) -> None:
     """Run the command line; errors become one Chinese sentence and an exit code (2 configuration, 75 try later)."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         command()
     except ConfigurationError as error:
-        click.echo(f"配置有误:{error}", err=True)
-        sys.exit(EXIT_CONFIGURATION)
+        _leave(f"配置有误：{error}", EXIT_CONFIGURATION)
     except RetryLater as error:
-        click.echo(f"稍后再试:{error}", err=True)
-        sys.exit(EXIT_RETRY)
+        _leave(f"稍后再试：{error}", EXIT_RETRY)
     except TingjianError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
-    except OSError as error:
-        if error.errno != 28:  # ENOSPC
+        _leave(str(error), 1)
+    except OperationalError as error:
+        if (words := _why_database(str(error.orig))) is None:
             raise
-        click.echo(f"磁盘已满,写不进 {error.filename or '数据目录'}:请清理后再运行,已提交的数据都在。", err=True)
-        sys.exit(EXIT_RETRY)
+        _leave(words, EXIT_RETRY)
+    except OSError as error:
+        if (words := _why_file(error)) is None:
+            raise
+        _leave(words, EXIT_RETRY)
+
+
+def _leave(words: str, code: int) -> None:
+    click.echo(words, err=True)
+    sys.exit(code)
+
+
+def _why_database(reason: str) -> str | None:
+    if "disk is full" in reason:
+        return "磁盘已满，数据库写不进去：请清理后再运行，已提交的数据都在。"
+    if "database is locked" in reason:
+        return "稍后再试：数据库正被另一个进程占用。"
+    if "readonly database" in reason or "unable to open" in reason:
+        return "数据库写不进去：请检查数据目录的权限。"
+    return None
+
+
+def _why_file(error: OSError) -> str | None:
+    place = error.filename or "数据目录"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"磁盘已满，写不进 {place}：请清理后再运行，已提交的数据都在。"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"没有权限使用 {place}：请检查它的所有者和权限。"
+    return None

@@ -7,17 +7,17 @@ finished cycles) lies in `<home>/demo/state.json`, so that a killed demo goes on
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
+import random
+import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
-from flows.prefect_server import free_port
-from flows.processes import ROOT, tingjian
-from pipeline.errors import RetryLater
+from flows.processes import ROOT
+from pipeline.errors import Refused
 from pipeline.records import SHANGHAI
 
 DEMO = ROOT / "deploy" / "demo"
@@ -25,8 +25,7 @@ OFFICE = ROOT / "deploy" / "office"
 DAYS = 7
 DAY_ENDS = time(21, 0)
 STORY_READY = time(8, 10)  # day 0's last text; a demo started earlier takes yesterday as its last day
-
-Say = Callable[[str], None]
+PORTS = range(20_000, 32_000)  # below those that systems give to outgoing connections: ours are kept for days
 
 
 @dataclass(slots=True)
@@ -53,6 +52,8 @@ class Story:
     def __init__(self, home: Path, now: datetime, desk_port: int) -> None:
         self.home = home.resolve()
         self.folder = self.home / "demo"
+        if (self.home / "config").exists() and not is_demo(self.home):
+            raise Refused(f"{self.home} 里是正式配置，演示不会写进去；请用 --data-dir 另选一个目录。")
         self._file = self.folder / "state.json"
         self.state = self._load() or self._create(now)
         self._configure(desk_port)
@@ -100,7 +101,7 @@ class Story:
         self.folder.mkdir(parents=True, exist_ok=True)
         local = now.astimezone(SHANGHAI)
         anchor = local.date() if local.time() >= STORY_READY else local.date() - timedelta(days=1)
-        self.state = State(anchor.isoformat(), [free_port() for _ in range(5)], [])
+        self.state = State(anchor.isoformat(), free_ports(5), [])
         self._save()
         return self.state
 
@@ -115,32 +116,37 @@ class Story:
         values = {
             "DEMO_OFFICIAL": f"http://127.0.0.1:{official}", "DEMO_NEWS": f"http://127.0.0.1:{news}",
             "DEMO_FORUM": f"http://127.0.0.1:{forum}", "DEMO_WALL": f"http://127.0.0.1:{wall}", "DEMO_SMTP_PORT": mail,
-            "DEMO_INBOX": str(self.folder / "inbox"), "DEMO_DROP": str(self.home / "drop" / "12309"),
-            "DEMO_DESK_PORT": str(desk_port),
+            "DEMO_INBOX": "demo/inbox", "DEMO_DROP": "drop/12309", "DEMO_DESK_PORT": str(desk_port),
         }  # fmt: skip
         config = self.home / "config"
         for name in ("plans", "rules.yaml"):
             _copy(OFFICE / name, config / name, {})
         for path in sorted((DEMO / "config").iterdir()):
             _copy(path, config / path.name, values)
-        Path(values["DEMO_DROP"]).mkdir(parents=True, exist_ok=True)
+        (self.home / values["DEMO_DROP"]).mkdir(parents=True, exist_ok=True)
 
 
-def run_step(home: Path, name: str, now: datetime, say: Say, *more: str) -> None:
-    """Run one plain step command and pass on its last line. Raises RetryLater with its words where it failed."""
-    command = [*tingjian(name, *more), "--data-dir", str(home), "--now", now.isoformat()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RetryLater(f"{name} 没有完成(退出代码 {done.returncode}):\n{done.stderr[-2000:]}")
-    lines = done.stdout.strip().splitlines()
-    say("    " + (lines[-1] if lines else name))
+def is_demo(home: Path) -> bool:
+    """Whether this home was made by a demo."""
+    return (home / "demo" / "state.json").exists()
 
 
-def reset(home: Path) -> None:
-    """Delete a demo home. Raises RetryLater where it is none: an office's data is never deleted this way."""
-    if not (home / "demo" / "state.json").exists():
-        raise RetryLater(f"{home} 不是演示数据,没有删除任何东西。")
-    shutil.rmtree(home)
+def need_demo(home: Path) -> None:
+    """Raises Refused where this home was not made by a demo: an office's data is never deleted as one."""
+    if not is_demo(home):
+        raise Refused(f"{home} 不是演示数据，没有删除任何东西。")
+
+
+def free_ports(count: int) -> list[int]:
+    """Different loopback ports that nobody listens on just now."""
+    found: list[int] = []
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with closing(socket.socket()) as s:
+            if s.connect_ex(("127.0.0.1", port)) != 0:
+                found.append(port)
+        if len(found) == count:
+            break
+    return found
 
 
 def _copy(source: Path, target: Path, values: dict[str, str]) -> None:

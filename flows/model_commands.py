@@ -24,20 +24,19 @@ ROOT = Path(__file__).resolve().parents[1]
 )
 @click.option("--if-missing", is_flag=True, help="已有可用的模型就不再训练。")
 def train(engine: Literal["rjieba", "jieba"], out: Path, if_missing: bool) -> None:
-    """训练分类模型(用仓库自带的语料)。"""
-    from models.scorer import Scorer
-
+    """训练分类模型（用仓库自带的语料）。"""
     from models.errors import ArtifactError
+    from models.scorer import Scorer
     from models.train import train_model
 
     if if_missing:
         try:
-            click.echo(f"模型已就绪:{Scorer.load(out).version}")
+            click.echo(f"模型已就绪：{Scorer.load(out).version}")
             return
         except ArtifactError as error:
-            click.echo(f"需要训练:{error}")
+            click.echo(f"需要训练：{error}")
     train_model(ROOT / "models" / "corpus", out, engine, click.echo)
-    click.echo(f"模型已保存:{out}({Scorer.load(out).version})")
+    click.echo(f"模型已保存：{out}（{Scorer.load(out).version}）")
 
 
 @click.command()
@@ -48,9 +47,8 @@ def train(engine: Literal["rjieba", "jieba"], out: Path, if_missing: bool) -> No
     "--office", type=click.Path(dir_okay=False, path_type=Path), help="office.yaml:以其中第一个检察院为本院来读。"
 )
 def score(model: Path, office: Path | None) -> None:
-    """识别:从标准输入读文本(一行一条,或 JSON Lines 的 text 字段),输出标签和概率(JSON Lines)。"""
+    """识别：从标准输入读文本（一行一条，或 JSON Lines 的 text 字段），输出标签和概率（JSON Lines）。"""
     from models.scorer import Scorer
-
     from pipeline.privacy.mask import mask
     from pipeline.score import names_of
     from pipeline.settings import load_model

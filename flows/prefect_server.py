@@ -1,6 +1,7 @@
 """Prefect's server inside our process group: one for all flows, its home in the data folder, telemetry off.
 
-A run of a killed process stays RUNNING for ever (DESIGN §6), so at start dead runs are marked crashed and old ones deleted.
+A run of a killed process stays RUNNING for ever (DESIGN §6), so at start dead runs are marked crashed; the server itself
+deletes old ones.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -26,15 +27,22 @@ def environment(home: Path, port: int) -> dict[str, str]:
     """What every process that talks to this server needs."""
     return {
         "PREFECT_HOME": str(home / "prefect"),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_API_URL": api_url(port),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_UI_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(int(KEEP_RUNS.total_seconds())),
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "PREFECT_CLI_PROMPT": "false",
         "PREFECT_RUNNER_POLL_FREQUENCY": "5",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(int(START_SECONDS)),
     }
+
+
+def api_url(port: int) -> str:
+    """Where the server answers."""
+    return f"http://127.0.0.1:{port}/api"
 
 
 def command(port: int) -> list[str]:
@@ -55,9 +63,9 @@ def wait_ready(port: int, child: Child, say: Callable[[str], None]) -> None:
     said = 0.0
     while (waited := time.monotonic() - started) < START_SECONDS:
         if child.process.poll() is not None:
-            raise RetryLater(f"Prefect 服务没有启动(退出代码 {child.process.returncode}):\n{_tail(child.log)}")
+            raise RetryLater(f"Prefect 服务没有启动（退出代码 {child.process.returncode}）：\n{_tail(child.log)}")
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/api/health", timeout=2, trust_env=False).status_code == 200:
+            if httpx.get(f"{api_url(port)}/health", timeout=2, trust_env=False).status_code == 200:
                 return
         except httpx.HTTPError:
             pass
@@ -65,35 +73,25 @@ def wait_ready(port: int, child: Child, say: Callable[[str], None]) -> None:
             said = waited
             say(f"等待 Prefect 服务启动……已 {waited:.0f} 秒")
         time.sleep(0.3)
-    raise RetryLater(f"Prefect 服务 {START_SECONDS:.0f} 秒内没有就绪:\n{_tail(child.log)}")
+    raise RetryLater(f"Prefect 服务 {START_SECONDS:.0f} 秒内没有就绪：\n{_tail(child.log)}")
 
 
-def bury_dead_runs(port: int, now: datetime | None = None) -> tuple[int, int]:
-    """Mark runs that were under way in killed processes as crashed and delete runs of two weeks ago.
-
-    Call it while no flow of ours runs. Returns (crashed, deleted).
-    """
-    api = httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=30, trust_env=False)
-    with api:
-        dead = _runs(api, {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}})
-        for run in dead:
-            state = {"type": "CRASHED", "name": "Crashed", "message": "process ended before the flow did"}
-            api.post(f"/flow_runs/{run}/set_state", json={"state": state, "force": True}).raise_for_status()
-        before = ((now or datetime.now(UTC)) - KEEP_RUNS).isoformat()
-        old = _runs(api, {"end_time": {"before_": before}})
-        for run in old:
-            api.delete(f"/flow_runs/{run}").raise_for_status()
-    return len(dead), len(old)
+def bury_dead_runs(api: str) -> int:
+    """Mark runs that were under way in killed processes as crashed. Call it while no flow of ours runs; returns how many."""
+    with httpx.Client(timeout=30, trust_env=False) as client:
+        dead = 0
+        while runs := _unfinished(client, api):
+            for run in runs:
+                state = {"type": "CRASHED", "name": "Crashed", "message": "process ended before the flow did"}
+                answer = client.post(f"{api}/flow_runs/{run}/set_state", json={"state": state, "force": True})
+                answer.raise_for_status()
+            dead += len(runs)
+    return dead
 
 
-def running(port: int) -> int:
-    """How many runs the server believes to be under way."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=30, trust_env=False) as api:
-        return len(_runs(api, {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}))
-
-
-def _runs(api: httpx.Client, runs: dict[str, object]) -> list[str]:
-    answer = api.post("/flow_runs/filter", json={"flow_runs": runs, "limit": 200})
+def _unfinished(client: httpx.Client, api: str) -> list[str]:
+    wanted = {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}}
+    answer = client.post(f"{api}/flow_runs/filter", json={"flow_runs": wanted, "limit": 200})
     answer.raise_for_status()
     return [str(run["id"]) for run in answer.json()]
 

@@ -1,8 +1,11 @@
-"""Child processes of `tingjian up`: started, watched, restarted, stopped together."""
+"""Child processes of `tingjian up`: started, watched, restarted, stopped together.
+
+Each carries a mark in its environment that names the home folder, and hands it on to whatever it starts. By it a later
+start finds what a killed group left running, also children that lead a session of their own.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,7 +17,9 @@ from pathlib import Path
 
 STOP_SECONDS = 10.0
 RESTART_PAUSE = (1.0, 2.0, 5.0, 15.0, 60.0)
+STEADY_SECONDS = 600.0  # a child that ran so long begins again with the shortest pause
 ROOT = Path(__file__).resolve().parents[1]
+MARK = "TINGJIAN_GROUP"
 
 
 def tingjian(*arguments: str) -> list[str]:
@@ -31,110 +36,137 @@ class Child:
     log: Path | None
     environment: Mapping[str, str]
     process: subprocess.Popen[bytes]
+    started: float
     failures: int = 0
     next_start: float = 0.0
 
 
 class Group:
-    """The processes of one home folder. Their ids lie in `run/processes.json`, so that a killed group can be swept."""
+    """The processes of one home folder."""
 
     def __init__(self, home: Path, say: Callable[[str], None]) -> None:
         self.say = say
         self.children: list[Child] = []
-        self._file = home / "run" / "processes.json"
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._mark = str(home.resolve())
 
     def sweep(self) -> None:
         """Stop what an earlier, killed group of this home left running."""
-        try:
-            left = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return
-        ours = [pid for pid, mark in left.items() if _command(int(pid)) == mark]
         for number in (signal.SIGTERM, signal.SIGKILL):
-            for pid in ours:
-                if _command(int(pid)) == left[pid]:
-                    _signal_group(int(pid), number)
+            for pid in self.members():
+                _send(os.kill, pid, number)
             deadline = time.monotonic() + STOP_SECONDS
-            while time.monotonic() < deadline and any(_command(int(p)) == left[p] for p in ours):
+            while self.members() and time.monotonic() < deadline:
                 time.sleep(0.1)
-        self._file.unlink(missing_ok=True)
+
+    def members(self) -> list[int]:
+        """Living processes of this home's group, besides ourselves."""
+        mark = f"{MARK}={self._mark}".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                marked = mark in (folder / "environ").read_bytes().split(b"\0")
+            except OSError:  # ended meanwhile, or another user's
+                continue
+            if marked and int(folder.name) != os.getpid():
+                found.append(int(folder.name))
+        return found
 
     def start(
         self, name: str, command: Sequence[str], log: Path | None = None, environment: Mapping[str, str] | None = None
     ) -> Child:
-        """Start one child in a process group of its own."""
-        child = Child(name, command, log, environment or {}, _launch(command, log, environment or {}))
+        """Start one child in a session of its own."""
+        own = environment or {}
+        child = Child(name, command, log, own, self._launch(command, log, own), time.monotonic())
         self.children.append(child)
-        self._remember()
         return child
+
+    def run(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+        """Run one command to its end: (exit code, output, errors). An interruption of ours ends it first."""
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._environment(environment or {}),
+            start_new_session=True,
+            text=True,
+        )
+        try:
+            output, errors = process.communicate()
+        except BaseException:
+            _send(os.killpg, process.pid, signal.SIGTERM)
+            _end(process, time.monotonic() + STOP_SECONDS)
+            raise
+        return process.returncode, output, errors
 
     def watch(self) -> None:
         """Restart children that have ended, with growing pauses; call it every second or so."""
         for child in self.children:
             if child.process.poll() is None:
                 continue
+            now = time.monotonic()
             if child.next_start == 0.0:
+                if now - child.started > STEADY_SECONDS:
+                    child.failures = 0
                 pause = RESTART_PAUSE[min(child.failures, len(RESTART_PAUSE) - 1)]
                 child.failures += 1
-                child.next_start = time.monotonic() + pause
-                where = f",详见 {child.log}" if child.log else ""
-                self.say(f"{child.name} 意外退出(代码 {child.process.returncode}),{pause:.0f} 秒后重启{where}")
-            elif time.monotonic() >= child.next_start:
-                child.next_start = 0.0
-                child.process = _launch(child.command, child.log, child.environment)
-                self._remember()
+                child.next_start = now + pause
+                where = f"，详见 {child.log}" if child.log else ""
+                self.say(f"{child.name} 意外退出（代码 {child.process.returncode}），{pause:.0f} 秒后重启{where}")
+            elif now >= child.next_start:
+                child.next_start, child.started = 0.0, now
+                child.process = self._launch(child.command, child.log, child.environment)
 
-    def stop(self) -> None:
-        """SIGTERM to every child's group, last started first; SIGKILL after ten seconds."""
-        running = [c for c in reversed(self.children) if c.process.poll() is None]
-        for child in running:
-            _signal_group(child.process.pid, signal.SIGTERM)
+    def stop(self, but: Child | None = None) -> None:
+        """SIGTERM to every child but one, last started first; after ten seconds SIGKILL to it and to what it started."""
+        leaving = [c for c in reversed(self.children) if c is not but]
+        for child in leaving:
+            if child.process.poll() is None:
+                _send(os.killpg, child.process.pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
-        for child in running:
-            try:
-                child.process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                self.say(f"{child.name} 没有按时停下,强制结束")
-            _signal_group(child.process.pid, signal.SIGKILL)  # whatever it started and left
-            child.process.wait()
-        self._file.unlink(missing_ok=True)
+        for child in leaving:
+            if not _end(child.process, deadline):
+                self.say(f"{child.name} 没有按时停下，已强制结束。")
+            self.children.remove(child)
+        for pid in self.members():
+            if but is None or pid != but.process.pid:
+                _send(os.kill, pid, signal.SIGKILL)
 
-    def _remember(self) -> None:
-        marks = {str(c.process.pid): _command(c.process.pid) for c in self.children}
-        scratch = self._file.with_suffix(".part")
-        scratch.write_text(json.dumps(marks), encoding="utf-8")
-        scratch.rename(self._file)
+    def _launch(
+        self, command: Sequence[str], log: Path | None, environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        output = log.open("ab") if log else None
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+                env=self._environment(environment),
+                start_new_session=True,
+            )
+        finally:
+            if output is not None:
+                output.close()
+
+    def _environment(self, own: Mapping[str, str]) -> dict[str, str]:
+        return {**os.environ, **own, MARK: self._mark}
 
 
-def _launch(command: Sequence[str], log: Path | None, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a process that leads a group of its own, with nothing on standard input."""
-    output = log.open("ab") if log else None
+def _end(process: subprocess.Popen[bytes] | subprocess.Popen[str], deadline: float) -> bool:
+    """Wait for a process that was asked to stop, SIGKILL at `deadline`; returns whether it went by itself."""
     try:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT if output else None,
-            env={**os.environ, **environment},
-            start_new_session=True,
-        )
+        process.wait(max(0.1, deadline - time.monotonic()))
+        return True
+    except subprocess.TimeoutExpired:
+        return False
     finally:
-        if output is not None:
-            output.close()
+        _send(os.killpg, process.pid, signal.SIGKILL)  # whatever it started and left
+        process.wait()
 
 
-def _command(pid: int) -> str:
-    """Start time of a process: with its id it names one process for good. Empty where there is none."""
+def _send(how: Callable[[int, int], None], pid: int, number: int) -> None:
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] == "Z" else fields[19]
-
-
-def _signal_group(pid: int, number: int) -> None:
-    try:
-        os.killpg(pid, number)
+        how(pid, number)
     except (ProcessLookupError, PermissionError):
         return

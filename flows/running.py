@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +17,8 @@ import click
 import httpx
 
 from flows import prefect_server
-from flows.demo_story import Cycle, Story, run_step
+from flows.context import check_configuration
+from flows.demo_story import Cycle, Story, need_demo
 from flows.processes import Child, Group, tingjian
 from pipeline.desk.accounts import ensure_admin, sign_in_path
 from pipeline.desk.database import Database
@@ -29,7 +29,7 @@ from pipeline.steps.locks import only_one
 DESK_SECONDS = 60.0
 
 
-class Stopped(Exception):
+class Stopped(BaseException):
     """Somebody pressed Ctrl-C or sent SIGTERM."""
 
 
@@ -40,63 +40,95 @@ def say(line: str) -> None:
 
 def up(data_dir: Path, demo: bool, desk_port: int | None) -> None:
     """Run the whole group until Ctrl-C. Raises ConfigurationError or RetryLater where it can't start."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with only_one(data_dir, "up"), stopping():
-        group = Group(data_dir, say)
-        group.sweep()
-        try:
+    say("听见正在启动……")
+    try:
+        with _group(data_dir) as group:
             now = datetime.now(UTC)
             story = Story(data_dir, now, desk_port or 8600) if demo else None
             home = load_home(data_dir)
+            check_configuration(home)
             need_free_port(home.settings.desk.host, home.settings.desk.port)
             token = _prepare(home, now)
-            prefect_port, server = start_prefect(group, home)
-            environment = prefect_server.environment(home.folder, prefect_port)
-            if story is not None:
-                start_web(group, story)
-                tell_story(story, home, group, now, prefect_port, server)
-            _start_desk(group, home)
-            group.start("值守", tingjian("dispatch", "--loop", "--data-dir", str(home.folder)), _log(home, "dispatch"))
-            if story is None:
-                wait_prefect(prefect_port, server)
-            group.start(
-                "调度", tingjian("schedule", "--data-dir", str(home.folder)), _log(home, "schedule"), environment
-            )
-            click.echo("")
-            link = sign_in_path(token) if token else "/"
-            note = "(首次登录链接,24 小时内有效,只能用一次)" if token else ""
-            click.echo(f"值班台已就绪:{home.desk_url}{link} {note}".rstrip())
-            click.echo("按 Ctrl-C 停止;再次运行会接着用同样的数据。")
-            while True:
-                group.watch()
-                time.sleep(1)
-        except Stopped:
-            click.echo("")
-            say("正在停止……")
-        finally:
-            group.stop()
+            with _prefect(group, home) as (port, server):
+                if story is not None:
+                    start_web(group, story)
+                    tell_story(story, home, group, now, port, server)
+                _start_desk(group, home)
+                at = ["--data-dir", str(home.folder)]
+                group.start("值守", tingjian("dispatch", "--loop", *at), _log(home, "dispatch"))
+                if story is None:
+                    wait_prefect(port, server)
+                environment = prefect_server.environment(home.folder, port)
+                group.start("调度", tingjian("schedule", *at), _log(home, "schedule"), environment)
+                click.echo("")
+                click.echo(f"值班台已就绪：{home.desk_url}{sign_in_path(token) if token else '/'}")
+                if token:
+                    click.echo("（这是管理员的首次登录链接，24 小时内有效，只能用一次。）")
+                click.echo("按 Ctrl-C 停止；再次运行会接着用同样的数据。")
+                while True:
+                    group.watch()
+                    time.sleep(1)
+    except Stopped:
         say("已停止。")
 
 
 def demo_once(data_dir: Path, now: datetime | None) -> None:
     """The demo's story without desk or schedules: what is still to be taken in, then the end. Exits when all is sent."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with only_one(data_dir, "up"), stopping():
-        group = Group(data_dir, say)
-        group.sweep()
-        try:
+    say("演示正在启动……")
+    try:
+        with _group(data_dir) as group:
             at = now or datetime.now(UTC)
             story = Story(data_dir, at, 8600)
             home = load_home(data_dir)
             _prepare(home, at)
-            prefect_port, server = start_prefect(group, home)
-            start_web(group, story)
-            tell_story(story, home, group, at, prefect_port, server)
+            with _prefect(group, home) as (port, server):
+                start_web(group, story)
+                tell_story(story, home, group, at, port, server)
+    except Stopped:
+        sys.exit(130)
+
+
+def demo_reset(home: Path) -> None:
+    """Delete a demo that does not run. Raises Refused where the folder is none, RetryLater where it runs."""
+    need_demo(home)
+    with _group(home):
+        shutil.rmtree(home)
+
+
+@contextmanager
+def _group(data_dir: Path) -> Iterator[Group]:
+    """The one group of a home, without what a killed one left; everything it started ends with it."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        try:
+            held.enter_context(only_one(data_dir, "up"))
+        except RetryLater:
+            raise RetryLater(f"{data_dir} 已经有一个 tingjian 在运行：请用正在运行的那一个，或先停掉它。") from None
+        held.enter_context(_stopping())
+        group = Group(data_dir, say)
+        try:
+            group.sweep()
+            yield group
         except Stopped:
+            click.echo("")
             say("正在停止……")
-            sys.exit(130)
+            raise
         finally:
             group.stop()
+
+
+@contextmanager
+def _prefect(group: Group, home: Home) -> Iterator[tuple[int, Child]]:
+    """Prefect's server, which gets ready while other things go on. At the end no run of it is left under way."""
+    port = prefect_server.free_port()
+    environment = prefect_server.environment(home.folder, port)
+    server = group.start("Prefect", prefect_server.command(port), _log(home, "prefect"), environment)
+    try:
+        yield port, server
+    finally:
+        group.stop(but=server)
+        with suppress(httpx.HTTPError):  # not ready yet, or dead: the next start does it
+            prefect_server.bury_dead_runs(prefect_server.api_url(port))
 
 
 def start_web(group: Group, story: Story) -> None:
@@ -110,59 +142,55 @@ def start_web(group: Group, story: Story) -> None:
     for port in story.state.ports:
         while not _answers(port):
             if child.process.poll() is not None:
-                raise RetryLater(f"演示网站没有启动:{log.read_text(encoding='utf-8', errors='replace')[-1000:]}")
+                raise RetryLater(f"演示网站没有启动：{log.read_text(encoding='utf-8', errors='replace')[-1000:]}")
             if time.monotonic() > deadline:
-                raise RetryLater(f"演示网站 30 秒内没有就绪,见 {log}")
+                raise RetryLater(f"演示网站 30 秒内没有就绪，见 {log}")
             time.sleep(0.1)
-
-
-def start_prefect(group: Group, home: Home) -> tuple[int, Child]:
-    """Start Prefect's server; it gets ready while other things go on."""
-    port = prefect_server.free_port()
-    environment = prefect_server.environment(home.folder, port)
-    return port, group.start("Prefect", prefect_server.command(port), _log(home, "prefect"), environment)
 
 
 def wait_prefect(port: int, server: Child) -> None:
     """Wait for the server and clear away what killed processes left in it."""
     prefect_server.wait_ready(port, server, say)
-    crashed, _ = prefect_server.bury_dead_runs(port)
+    crashed = prefect_server.bury_dead_runs(prefect_server.api_url(port))
     if crashed:
         say(f"上次中断的 {crashed} 个流程已标记为中断。")
 
 
-def tell_story(story: Story, home: Home, group: Group, now: datetime, prefect_port: int, server: Child) -> None:
+def tell_story(story: Story, home: Home, group: Group, now: datetime, port: int, server: Child) -> None:
     """Move the fictional web and our clock forward together, a day a cycle; the last day through Prefect."""
     cycles = list(story.cycles(now))
     for number, cycle in enumerate(cycles, 1):
-        say(f"演示第 {number}/{len(cycles)} 轮:{cycle.day}(虚构的清江市)")
+        say(f"演示第 {number}/{len(cycles)} 轮：{cycle.day}（虚构的清江市）")
         story.move(cycle.now)
         if cycle.last:
-            wait_prefect(prefect_port, server)
-            _through_prefect(home, cycle, prefect_port)
+            wait_prefect(port, server)
+            say("    通过 Prefect 采集入库")
+            _flow(group, home, "collect", cycle, port)
         else:
-            run_step(home.folder, "crawl", cycle.now, say)
-            run_step(home.folder, "ingest", cycle.now, say)
-        run_step(home.folder, "watch", cycle.now, say)
+            _step(group, home, "crawl", cycle)
+            _step(group, home, "ingest", cycle)
+        _step(group, home, "watch", cycle)
         if cycle.last:
-            _flow("digest", home, cycle, prefect_port)
-        run_step(home.folder, "dispatch", cycle.now, say)
+            _flow(group, home, "digest", cycle, port)
+        _step(group, home, "dispatch", cycle)
         story.finish(cycle)
 
 
-def _through_prefect(home: Home, cycle: Cycle, port: int) -> None:
-    say("    通过 Prefect 采集入库")
-    _flow("collect", home, cycle, port)
+def _step(group: Group, home: Home, name: str, cycle: Cycle) -> None:
+    _run(group, name, tingjian(name, "--data-dir", str(home.folder), "--now", cycle.now.isoformat()), {})
 
 
-def _flow(name: str, home: Home, cycle: Cycle, port: int) -> None:
-    code = "import sys; from pathlib import Path; from flows.scheduled import run_once; run_once(sys.argv[1], Path(sys.argv[2]), sys.argv[3])"
-    command = [sys.executable, "-c", code, name, str(home.folder), cycle.now.isoformat()]
-    environment = {**os.environ, **prefect_server.environment(home.folder, port)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    if done.returncode:
-        raise RetryLater(f"流程 {name} 没有完成:\n{done.stderr[-2000:]}")
-    lines = [line for line in done.stdout.strip().splitlines() if line]
+def _flow(group: Group, home: Home, name: str, cycle: Cycle, port: int) -> None:
+    command = [sys.executable, "-m", "flows.scheduled", name, str(home.folder), cycle.now.isoformat()]
+    _run(group, name, command, prefect_server.environment(home.folder, port))
+
+
+def _run(group: Group, name: str, command: list[str], environment: dict[str, str]) -> None:
+    """Run one step and pass on its last line. Raises RetryLater with its words where it failed."""
+    code, output, errors = group.run(command, environment)
+    if code:
+        raise RetryLater(f"{name} 没有完成（退出代码 {code}）：\n{errors[-2000:]}")
+    lines = output.strip().splitlines()
     say("    " + (lines[-1] if lines else name))
 
 
@@ -174,29 +202,28 @@ def need_free_port(host: str, port: int) -> None:
             s.bind((host, port))
         except OSError as error:
             raise ConfigurationError(
-                f"端口 {port} 用不了({error.strerror}):可能另一个程序正在用它。"
-                "换一个端口:在 config/tingjian.yaml 里改 desk.port(演示:tingjian up --demo --port 8700)。"
+                f"端口 {port} 用不了（{error.strerror}）：可能另一个程序正在用它。"
+                "换一个端口：在 config/tingjian.yaml 里改 desk.port（演示：tingjian up --demo --port 8700）。"
             ) from None
 
 
-class stopping:
+@contextmanager
+def _stopping() -> Iterator[None]:
     """Turns SIGINT and SIGTERM into `Stopped` in the main thread, once."""
 
-    def __enter__(self) -> None:
-        self._before: dict[int, Callable[..., object] | int | None] = {}
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._stop)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _stop(self, number: int, _frame: object) -> None:
-        for n in self._before:
+    def stop(number: int, frame: object) -> None:
+        for n in before:
             signal.signal(n, signal.SIG_IGN)
         raise Stopped
+
+    before: dict[int, Callable[..., object] | int | None] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _prepare(home: Home, now: datetime) -> str | None:
@@ -222,9 +249,9 @@ def _start_desk(group: Group, home: Home) -> None:
             pass
         if child.process.poll() is not None:
             text = _log(home, "desk").read_text(encoding="utf-8", errors="replace")
-            raise RetryLater(f"值班台没有启动:{text[-1500:]}")
+            raise RetryLater(f"值班台没有启动：{text[-1500:]}")
         if time.monotonic() > deadline:
-            raise RetryLater(f"值班台 {DESK_SECONDS:.0f} 秒内没有就绪,见 {_log(home, 'desk')}")
+            raise RetryLater(f"值班台 {DESK_SECONDS:.0f} 秒内没有就绪，见 {_log(home, 'desk')}")
         time.sleep(0.2)
 
 

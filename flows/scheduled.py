@@ -79,3 +79,7 @@ def serve_all(home: Path, weekday: int, hour: int) -> None:
         limit=1,
         print_starting_message=False,
     )
+
+
+if __name__ == "__main__":
+    run_once(sys.argv[1], Path(sys.argv[2]), sys.argv[3])

@@ -24,11 +24,11 @@ WATCH_AT_LEAST = timedelta(minutes=1)
 
 @click.command()
 @click.argument("source_ids", nargs=-1, metavar="[来源 id]...")
-@click.option("--due", is_flag=True, help="只采集到时间的来源(按各来源的 every_minutes)。")
+@click.option("--due", is_flag=True, help="只采集到时间的来源（按各来源的 every_minutes）。")
 @home_option
 @now_option
 def crawl(source_ids: tuple[str, ...], due: bool, data_dir: Path, now: datetime | None) -> None:
-    """采集:读取公开来源,脱敏、封存后放入暂存队列。"""
+    """采集：读取公开来源，脱敏、封存后放入暂存队列。"""
     from crawlers.run import crawl as run_spiders  # Scrapy takes a second to import: only here
 
     home = load_home(data_dir)
@@ -42,21 +42,21 @@ def crawl(source_ids: tuple[str, ...], due: bool, data_dir: Path, now: datetime 
         return
     reports = run_spiders(home, sources, at, click.echo)
     bad = [r for r in reports.values() if r.status not in ("ok", "empty")]
-    click.echo(f"采集完成:{len(reports)} 个来源,其中 {len(bad)} 个有问题。")
+    click.echo(f"采集完成：{len(reports)} 个来源，其中 {len(bad)} 个有问题。")
 
 
 @click.command()
 @home_option
 @now_option
 def ingest(data_dir: Path, now: datetime | None) -> None:
-    """入库:去重、识别、建索引;公众发言留在暂存区。"""
+    """入库：去重、识别、建索引；公众发言留在暂存区。"""
     from pipeline.steps.ingest import ingest as run  # loads the classifier
 
     with opened(data_dir, now) as c:
         report = run(c.home, c.db, c.index, c.now)
         click.echo(
-            f"入库 {report.batches} 批:单件 {report.items},公众 {report.staged},未变 {report.unchanged},"
-            f"隔离 {report.quarantined},过期 {report.expired + report.expired_unheard}。"
+            f"入库 {report.batches} 批：单件 {report.items}，公众 {report.staged}，未变 {report.unchanged}，"
+            f"隔离 {report.quarantined}，过期 {report.expired + report.expired_unheard}。"
         )
 
 
@@ -64,35 +64,35 @@ def ingest(data_dir: Path, now: datetime | None) -> None:
 @home_option
 @now_option
 def watch(data_dir: Path, now: datetime | None) -> None:
-    """研判:聚合议题、评定等级、按规则预警、启动预案。"""
+    """研判：聚合议题、评定等级、按规则预警、启动预案。"""
     with opened(data_dir, now) as c:
         heard, found = _watch(c)
         click.echo(
-            f"议题 {heard.issues} 个(合并 {heard.merged});新预警 {found.alerts},新事件 {found.opened},升级 {found.raised}。"
+            f"议题 {heard.issues} 个（合并 {heard.merged}）；新预警 {found.alerts}，新事件 {found.opened}，升级 {found.raised}。"
         )
 
 
 @click.command()
-@click.option("--loop", is_flag=True, help="一直运行:有新数据就研判,到时间就提醒,有通知就发。")
+@click.option("--loop", is_flag=True, help="一直运行：有新数据就研判，到时间就提醒，有通知就发。")
 @home_option
 @now_option
 def dispatch(loop: bool, data_dir: Path, now: datetime | None) -> None:
-    """发送:把待发通知送到值班人员;时限由它推动。"""
+    """发送：把待发通知送到值班人员；时限由它推动。"""
     if loop and now is not None:
-        raise click.UsageError("--loop 按真实时间运行,不能同时给 --now")
+        raise click.UsageError("--loop 按真实时间运行，不能同时给 --now")
     with opened(data_dir, now) as c:
         if loop:
             _loop(c)
             return
         report = _dispatch(c)
-        click.echo(f"发送 {report.sent} 条,待重试 {report.retried},失败 {report.failed}。")
+        click.echo(f"发送 {report.sent} 条，待重试 {report.retried}，失败 {report.failed}。")
 
 
 @click.command()
 @home_option
 @now_option
 def digest(data_dir: Path, now: datetime | None) -> None:
-    """周报:写出本周的风险周报并交给发送。"""
+    """周报：写出本周的风险周报并交给发送。"""
     from pipeline.steps.digest import digest as run
 
     with opened(data_dir, now) as c:
@@ -104,14 +104,14 @@ def digest(data_dir: Path, now: datetime | None) -> None:
 @home_option
 @now_option
 def upkeep(data_dir: Path, now: datetime | None) -> None:
-    """保养:销毁到期的暂存内容,按期限清除旧数据。"""
+    """保养：销毁到期的暂存内容，按期限清除旧数据。"""
     from crawlers.keeping import expire_files
     from pipeline.steps.upkeep import upkeep as run
 
     with opened(data_dir, now) as c:
         report = run(c.home, c.db, c.index, c.now)
         files = expire_files(c.home, c.now)
-        click.echo(f"保养完成:暂存销毁 {report.staged} 条,到期清除 {report.purged} 件,旧文件 {files} 个。")
+        click.echo(f"保养完成：暂存销毁 {report.staged} 条，到期清除 {report.purged} 件，旧文件 {files} 个。")
 
 
 def _watch(c: Context) -> tuple[Any, Any]:
@@ -146,7 +146,7 @@ def _loop(c: Context) -> None:
                 last_commit, watched = commit, now
             _dispatch(current, lambda: not stop.is_set())
         except RetryLater as error:
-            click.echo(f"稍后再试:{error}", err=True)
+            click.echo(f"稍后再试：{error}", err=True)
             time.sleep(LOOP_SECONDS)
         stop.wait(LOOP_SECONDS)
 
@@ -155,7 +155,7 @@ def _chosen(sources: Sequence[Source], ids: Sequence[str]) -> list[Source]:
     known = {s.id: s for s in sources}
     for source_id in ids:
         if source_id not in known:
-            raise ConfigurationError(f"没有 id 为 {source_id} 的来源;已有:{'、'.join(known) or '(无)'}")
+            raise ConfigurationError(f"没有 id 为 {source_id} 的来源；已有：{'、'.join(known) or '(无)'}")
     return [known[i] for i in ids] if ids else [s for s in sources if s.enabled]
 
 

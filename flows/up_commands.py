@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from flows.context import DEFAULT_HOME, home_option
+from flows.processes import MARK
 from pipeline.settings import load_home
 
 
 @click.command()
-@click.option("--demo", is_flag=True, help="演示:一座虚构城市的七天,数据在 数据目录/demo 之外另设的演示目录。")
-@click.option("--port", type=click.IntRange(1, 65535), default=None, help="演示时值班台的端口(默认 8600)。")
+@click.option("--demo", is_flag=True, help="演示：一座虚构城市的七天；数据另放在 .tingjian/demo。")
+@click.option("--port", type=click.IntRange(1, 65535), default=None, help="演示时值班台的端口（默认 8600）。")
 @home_option
 def up(demo: bool, port: int | None, data_dir: Path) -> None:
-    """启动:值班台、值守、调度一起运行,直到 Ctrl-C。"""
+    """启动：值班台、值守、调度一起运行，直到 Ctrl-C。"""
     from flows.running import up as run
 
     if port is not None and not demo:
-        raise click.UsageError("--port 只用于演示;正式环境请改 config/tingjian.yaml 的 desk.port")
+        raise click.UsageError("--port 只用于演示；正式环境请改 config/tingjian.yaml 的 desk.port")
     run(demo_home(data_dir) if demo else data_dir, demo, port)
 
 
-@click.command()
+@click.command(hidden=True)
 @home_option
 def schedule(data_dir: Path) -> None:
-    """调度:按时采集、写周报、保养(由 up 启动;需要 PREFECT_API_URL)。"""
+    """调度：按时采集、写周报、保养（由 up 启动；需要 PREFECT_API_URL）。"""
+    from flows.prefect_server import bury_dead_runs
     from flows.scheduled import serve_all
 
     home = load_home(data_dir)
+    api = os.environ.get("PREFECT_API_URL")
+    if not api:
+        raise click.UsageError("没有 PREFECT_API_URL：请用 tingjian up 启动，或指向自己的 Prefect 服务")
+    if MARK in os.environ:  # our own server, and we are the only ones who run anything
+        bury_dead_runs(api)
     serve_all(home.folder, home.settings.digest.weekday, home.settings.digest.hour)
 
 
