@@ -161,6 +161,8 @@ class _Parser:
         if token["field"] is not None:
             name = token["field"]
             return Not(_field(name[1:], token["value"])) if name.startswith("-") else _field(name, token["value"])
+        if head.endswith(":") and head.strip("-:") in FIELDS:
+            raise QueryError(f"“{head}”后面少一个值")
         if head.startswith("-") and len(head) > 1:
             return Not(_text(head[1:]))
         return _text(head)
