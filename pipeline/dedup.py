@@ -19,6 +19,7 @@ MIN_CHARACTERS = 40  # shorter texts are alike by chance
 SPAN = 12  # a shared phrase is at least this long
 
 _NOISE = re.compile(r"\W+")
+_EDGES = " ，。！？；：、…—,.!?;:~～"
 
 
 def content_hash(title: str, text: str) -> str:
@@ -71,14 +72,19 @@ def shared_spans(posts: Sequence[tuple[str, Voice]], k: int, most: int = 5) -> l
                 if _voices(texts, longer) < k:
                     break
                 having, end = longer, end + 1
-            spans.add(text[at:end].strip())
+            spans.add(text[at:end].strip(_EDGES))
             at = end
     ranked = sorted((s for s in spans if len(s) >= SPAN), key=lambda s: (-len(s), s))
     kept: list[str] = []
     for span in ranked:
-        if not any(span in longer for longer in kept):
+        if not any(alike(span, longer) for longer in kept):
             kept.append(span)
     return kept[:most]
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two spans are forms of one: they have SPAN characters in a row in common."""
+    return one in other or any(one[i : i + SPAN] in other for i in range(len(one) - SPAN + 1))
 
 
 def _voices(texts: Sequence[tuple[str, Voice]], numbers: Sequence[int]) -> int:

@@ -14,12 +14,12 @@ from typing import Any
 
 from models.taxonomy import TOPIC_NAMES
 from pipeline import levels
-from pipeline.dedup import shared_spans
+from pipeline.dedup import alike, shared_spans
 from pipeline.privacy.staging_keys import distinct_voices, rounded_down
 from pipeline.records import SHANGHAI, Item
 from pipeline.staging import Post
 
-KEYWORDS, PROFILE = 8, 40
+KEYWORDS, PROFILE, PHRASES = 8, 40, 5
 TELLS_LEAST = 1.2  # rarity of a keyword: 检察院 tells nothing here
 HALF_LIFE = timedelta(days=2)
 
@@ -102,7 +102,7 @@ def describe(
     offices = sorted({i.office_id for i in items} | public.offices() | {*before.office_ids})
     if not offices or not (items or topics or len(keywords) > 1):
         return None
-    phrases = list(dict.fromkeys([*shared_spans([(p.text, p.voice) for p in fresh], k), *before.phrases]))[:5]
+    phrases = _phrases(shared_spans([(p.text, p.voice) for p in fresh], k), before.phrases)
     groups = Counter(before.site_groups or {})
     for group in {p.site_group for p in fresh}:
         heard = rounded_down(distinct_voices([p.voice for p in fresh if p.site_group == group]), k)
@@ -233,6 +233,15 @@ def _keywords(profile: Mapping[str, float], telling: Mapping[str, float]) -> lis
     return kept[:KEYWORDS]
 
 
+def _phrases(found: Sequence[str], before: Sequence[str]) -> list[str]:
+    """Each circulating text once, in the form found now."""
+    kept: list[str] = []
+    for phrase in (*found, *before):
+        if not any(alike(phrase, other) or alike(other, phrase) for other in kept):
+            kept.append(phrase)
+    return kept[:PHRASES]
+
+
 def _title(items: Sequence[Item], keywords: Sequence[str], topics: Mapping[str, float]) -> str:
     """A report's headline that holds most of the keywords; without reports, topic and keywords."""
     reports = [i for i in items if i.channel in ("media", "official") and i.title]
@@ -240,4 +249,4 @@ def _title(items: Sequence[Item], keywords: Sequence[str], topics: Mapping[str, 
         best = max(reports, key=lambda i: (sum(w in i.title for w in keywords), i.outlet_weight, -len(i.title), i.id))
         return best.title
     topic = TOPIC_NAMES.get(next(iter(topics), ""), "公众讨论")
-    return f"{topic}：{'、'.join(keywords[:4])}"
+    return f"{topic}：{'、'.join(keywords[:4])}" if keywords else topic

@@ -17,7 +17,7 @@ HARM: dict[str, int] = {
     "procedure_rights": 2, "staff_conduct": 2, "false_claim": 1, "public_interest": 1, "help_request": 1, "service_access": 1,
 }  # fmt: skip
 THRESHOLDS = ((9, 1), (6, 2), (4, 3))  # points at least → level
-MIN_SHARE = 0.2  # of an issue's documents; a topic below it is a side remark
+MIN_SHARE = 0.3  # of an issue's documents; a topic below it is a side remark
 
 
 @dataclass(frozen=True, slots=True)

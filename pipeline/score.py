@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-from models.scorer import Labels, Scorer
+from dataclasses import dataclass, replace
 
 from models.office_names import OfficeNames
+from models.scorer import Labels, Scorer
 from pipeline.settings import Office
 
 MAX_CHARACTERS = 20_000  # a longer text is read so far; it is kept whole
@@ -50,6 +49,14 @@ class Reader:
     def _concerned(self, body: str, source_offices: Sequence[str]) -> list[str]:
         named = [office_id for office_id, pattern in self._own if pattern.search(body)]
         return named or list(source_offices) or [self.offices[0].id]
+
+
+def sent_to_us(labels: Labels) -> Labels:
+    """Labels of a message that came in by the office's own line: it is addressed to it, whether its words name it or not.
+
+    What the model takes for another office's matter stays so. The probability is 1: the channel says it, not the model.
+    """
+    return labels if labels.role == "other_office" else replace(labels, role="addressed", role_p=1.0)
 
 
 def names_of(office: Office) -> OfficeNames:

@@ -18,7 +18,8 @@ from pipeline.desk.tables import IssueItem, IssueRedirect, IssueRow, SourceState
 from pipeline.records import BACKFILL_AFTER, CHANNEL_NAMES, SHANGHAI, Item
 from pipeline.settings import Source
 
-TOPIC_SHARE = 0.2  # of an issue's documents; a topic below it is a side remark
+TOPIC_SHARE = 0.3  # of an issue's documents; a topic below it is a side remark
+TITLE_WORDS = 28
 STATUS_NAMES: dict[str, str] = {"failing": "抓取失败", "blocked": "对方不允许读取", "empty": "读不到内容"}
 
 
@@ -96,7 +97,7 @@ def _item(item: Item, issue_id: str) -> Subject:
         kind="item",
         id=item.id,
         office_ids=(item.office_id,),
-        title=item.title or item.text[:40],
+        title=_title(item),
         at=item.indexed_at,
         group=group_of("item", item.id, (item.office_id,), issue_id, story),
         level=item.level,
@@ -111,6 +112,15 @@ def _item(item: Item, issue_id: str) -> Subject:
         reasons=tuple(reasons),
         facts={"lines": facts},
     )
+
+
+def _title(item: Item) -> str:
+    """The headline; a message to us has at most a category (投诉), which its first words follow."""
+    words = " ".join(item.text.split())
+    begins = words[:TITLE_WORDS] + ("…" if len(words) > TITLE_WORDS else "")
+    if item.channel != "submission":
+        return item.title or begins
+    return f"{item.title}：{begins}" if item.title and len(item.title) <= 8 else item.title or begins
 
 
 def issues_of(session: Session, item_ids: Sequence[str]) -> dict[tuple[str, str], str]:
