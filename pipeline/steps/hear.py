@@ -70,7 +70,8 @@ def _hear(home: Home, db: Database, index: Index, staging: Staging, now: datetim
     groups, background = strands(documents), load_frequencies(home.model)
     weights = rarity(held_by(groups), len(groups), background)
     found = cluster(documents, {row.id: row.profile for row in rows}, weights, lambda: secrets.token_hex(8))
-    telling = rarity(_seen(whole, public, home.settings.k), len(documents), background)
+    told = len(whole) + rounded_down(len(public), home.settings.k)
+    telling = rarity(_seen(whole, public, home.settings.k), told, background)
     moved = [
         (p, {"issue": found.places[p.id]})
         for p in posts.values()
@@ -122,9 +123,11 @@ def _with_topic(posts: dict[str, Post]) -> list[Post]:
 
 
 def _of_item(item: Item, issue_id: str) -> Document:
-    titles = frozenset(w for w in item.words if w in item.title)
+    words, titles = item.words, frozenset(w for w in item.words if w in item.title)
+    if item.channel == "submission":  # its title is the category that the office's own line gave it (投诉, 咨询)
+        words, titles = tuple(w for w in words if w not in titles), frozenset()
     return Document(
-        item.doc_id, item.words, titles, frozenset(item.topics), item.occurred_at, (item.story_id, item.id), issue_id
+        item.doc_id, words, titles, frozenset(item.topics), item.occurred_at, (item.story_id, item.id), issue_id
     )
 
 
