@@ -109,7 +109,7 @@ def test_an_item_of_two_offices_is_shown_once(house: House, admin: httpx.Client,
     house.index.write_items([shared, replace(shared, office_id=DISTRICT, role="addressed")])
     page = admin.get("/search?q=联合接访").text
     assert page.count(f'href="/items/{shared.id}"') == 1 and "清江市检察院、云溪区检察院" in page
-    assert "每个单位计一条" in page and "每个单位计一条" not in city.get("/search?q=联合接访").text
+    assert "条数里每个单位计一条" in page and "条数里每个单位计一条" not in city.get("/search?q=联合接访").text
 
 
 def test_charts_speak_and_escape() -> None:
