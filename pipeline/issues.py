@@ -216,7 +216,10 @@ def _profile(items: Sequence[Item], public: _Shared, before: Mapping[str, float]
     """
     counts: Counter[str] = Counter()
     for item in items:
-        counts.update({w: 2 if w in item.title else 1 for w in item.words})
+        if item.channel == "submission":  # its title is a category
+            counts.update(w for w in item.words if w not in item.title)
+        else:
+            counts.update({w: 2 if w in item.title else 1 for w in item.words})
     for word, voices in public.words():
         counts[word] += voices
     weights = {word: max(float(counts[word]), before.get(word, 0.0)) for word in {*counts, *before}}

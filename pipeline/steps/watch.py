@@ -77,6 +77,7 @@ def watch(home: Home, db: Database, index: Index, now: datetime) -> WatchReport:
         report.subjects = len(subjects)
         for firing in _new_firings(session, book, subjects, now):
             _answer(session, firing, book, now, report)
+        _rename(session)
         old = [i for i in items if i.backfill]
         report.summarised = summarise_backfill(session, old, state.get("summarised", []), book.post, now)
         report.self_alerts = self_alerts(session, offices, book.post, now, book.k)
@@ -176,6 +177,15 @@ def _join(
     words = f"又有一条告警并入：{firing.subject.title}（{firing.reasons[0]}）"
     session.add(TimelineEntry(incident_id=incident.id, at=now, actor=SYSTEM, kind="alert", text=words))
     incident.version += 1
+
+
+def _rename(session: Session) -> None:
+    """Until somebody takes it, an incident is called what its issue is called today."""
+    moved = redirects(session)
+    for row in session.scalars(select(Incident).where(Incident.state == "open", Incident.subject_kind == "issue")):
+        issue = session.get(IssueRow, follow(row.subject_id, moved))
+        if issue is not None and issue.title != row.title:
+            row.title = issue.title
 
 
 def _open_incidents(session: Session) -> list[OpenIncident]:
