@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from sqlalchemy.exc import OperationalError
 
 from pipeline.alerts.rules import load_rules
 from pipeline.desk.database import Database
@@ -95,10 +94,10 @@ def opened(data_dir: Path, now: datetime | None = None) -> Iterator[Context]:
         db.close()
 
 
-def check_configuration(home: Home) -> None:
-    """Read plans, rules and roster too. Raises ConfigurationError for the first mistake, with file, line and field."""
+def check_configuration(home: Home, now: datetime) -> list[str]:
+    """Read plans, rules and roster too; returns warnings. Raises ConfigurationError with file, line and field."""
     load_rules(home.config / "rules.yaml", load_plans(home.config / "plans"))
-    load_post(home)
+    return load_post(home).oncall.workdays.warnings(now.astimezone(SHANGHAI).date())
 
 
 def run_command(command: Callable[[], Any]) -> None:
@@ -112,10 +111,6 @@ def run_command(command: Callable[[], Any]) -> None:
         _leave(f"稍后再试：{error}", EXIT_RETRY)
     except TingjianError as error:
         _leave(str(error), 1)
-    except OperationalError as error:
-        if (words := _why_database(str(error.orig))) is None:
-            raise
-        _leave(words, EXIT_RETRY)
     except OSError as error:
         if (words := _why_file(error)) is None:
             raise
@@ -125,16 +120,6 @@ def run_command(command: Callable[[], Any]) -> None:
 def _leave(words: str, code: int) -> None:
     click.echo(words, err=True)
     sys.exit(code)
-
-
-def _why_database(reason: str) -> str | None:
-    if "disk is full" in reason:
-        return "磁盘已满，数据库写不进去：请清理后再运行，已提交的数据都在。"
-    if "database is locked" in reason:
-        return "稍后再试：数据库正被另一个进程占用。"
-    if "readonly database" in reason or "unable to open" in reason:
-        return "数据库写不进去：请检查数据目录的权限。"
-    return None
 
 
 def _why_file(error: OSError) -> str | None:

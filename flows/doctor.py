@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from flows.context import check_configuration, home_option, now_option, opened
+from flows.context import check_configuration, clock, home_option, now_option, opened
 from pipeline.errors import RetryLater, TingjianError
 from pipeline.settings import Home, load_home
 from pipeline.steps.locks import only_one
@@ -50,9 +51,9 @@ def doctor(data_dir: Path, now: datetime | None) -> None:
     except TingjianError as error:
         problems.append(f"配置：{error}")
     else:
-        problems += _configuration(home)
+        problems += _configuration(home, clock(now))
         problems += _data(home, now)
-        hints += _hints_of_configuration(home)
+        hints += _hints_of_configuration(home, clock(now))
     for problem in problems:
         click.echo(f"✗ {problem}")
     for hint in hints:
@@ -88,19 +89,21 @@ def _hints_of_machine() -> Iterator[str]:
         )
 
 
-def _hints_of_configuration(home: Home) -> Iterator[str]:
+def _hints_of_configuration(home: Home, now: datetime) -> Iterator[str]:
+    with suppress(TingjianError):  # said as a problem
+        yield from check_configuration(home, now)
     for channel in home.settings.channels:
         if channel.kind == "folder":
             yield f"渠道 {channel.id} 只把通知写成 {home.path(channel.folder)} 里的文件，不会发邮件"
 
 
-def _configuration(home: Home) -> Iterator[str]:
+def _configuration(home: Home, now: datetime) -> Iterator[str]:
     from models.errors import ArtifactError
     from models.scorer import Scorer
     from pipeline.notify.senders import build_senders
 
     try:
-        check_configuration(home)
+        check_configuration(home, now)
         build_senders(home)
     except TingjianError as error:
         yield f"配置：{error}"
@@ -110,6 +113,8 @@ def _configuration(home: Home) -> Iterator[str]:
         yield f"分类模型：{error}"
     if not [s for s in home.sources if s.enabled]:
         yield "没有启用任何来源：把 config/sources/ 里改好的来源设为 enabled: true"
+    if any("某某" in office.name for office in home.offices):
+        yield "office.yaml 还是样例：写上本院的名称和电话"
     if not home.settings.crawl.contact:
         yield "tingjian.yaml 的 crawl.contact 还没有写：网站管理员要能找到你们"
 

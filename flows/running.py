@@ -46,7 +46,8 @@ def up(data_dir: Path, demo: bool, desk_port: int | None) -> None:
             now = datetime.now(UTC)
             story = Story(data_dir, now, desk_port or 8600) if demo else None
             home = load_home(data_dir)
-            check_configuration(home)
+            for warning in check_configuration(home, now):
+                say(warning)
             need_free_port(home.settings.desk.host, home.settings.desk.port)
             token = _prepare(home, now)
             with _prefect(group, home) as (port, server):

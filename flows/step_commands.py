@@ -155,7 +155,7 @@ def _chosen(sources: Sequence[Source], ids: Sequence[str]) -> list[Source]:
     known = {s.id: s for s in sources}
     for source_id in ids:
         if source_id not in known:
-            raise ConfigurationError(f"没有 id 为 {source_id} 的来源；已有：{'、'.join(known) or '(无)'}")
+            raise ConfigurationError(f"没有 id 为 {source_id} 的来源；已有：{'、'.join(known) or '（无）'}")
     return [known[i] for i in ids] if ids else [s for s in sources if s.enabled]
 
 

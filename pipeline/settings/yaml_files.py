@@ -59,6 +59,8 @@ def load_model(path: Path, model: type[M]) -> M:
         first = error.errors()[0]
         loc = first["loc"]
         words = _WORDS.get(first["type"], str(first["msg"]).removeprefix("Value error, "))
+        if first["type"] == "literal_error":
+            words = "只能是 " + str(first["ctx"]["expected"]).replace("'", "").replace(", ", "、").replace(" or ", "、")
         more = f"（另有 {error.error_count() - 1} 处）" if error.error_count() > 1 else ""
         raise ConfigurationError(
             words + more, file=path, line=_line(node, loc), field=".".join(map(str, loc))
