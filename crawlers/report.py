@@ -17,6 +17,7 @@ _REFUSED = {
     "private_address": "内网地址",
     "too_large": "页面过大",
     "offsite": "不在本站",
+    "profile": "个人主页",
     "redirects": "跳转过多",
     "scheme": "不是网页地址",
     "too_many": "超出单次上限",
@@ -118,6 +119,8 @@ class Tally:
             return "failing", f"没有读取任何页面：{_counted(self.refused, _REFUSED)}。"
         if self.failed and not self.captured and not self.unchanged:
             return "failing", f"没有收到内容：{_counted(self.failed, _FAILED)}。"
+        if source.kind != "drop" and self.quarantined_count and not self.found:
+            return "failing", f"页面能打开，但读不出条目：隔离 {self.quarantined_count} 页。"
         if source.kind != "drop" and self.fetched and not self.found:
             return "empty", "页面能打开，但没有找到任何条目，可能改版了。"
         if self.found and self.quarantined_count and not self.captured and not self.unchanged:

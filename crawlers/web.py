@@ -37,8 +37,9 @@ SPIDERS: dict[str, type[SourceSpider]] = {
 
 def crawl_web(home: Home, sinks: Sequence[Sink], now: datetime, done: Callable[[Sink], None]) -> None:
     """Run a spider for each sink and call `done(sink)` as each ends. Returns when all have, or after SIGTERM or SIGINT."""
+    _quiet()
     process = AsyncCrawlerProcess(run_settings(home, [s.source for s in sinks]))
-    _quiet()  # after Scrapy has configured its loggers
+    _quiet()  # once more: Scrapy configures its loggers at the start
     robots, room, hosts = RobotsCache(), asyncio.Semaphore(AT_ONCE), defaultdict[str, asyncio.Lock](asyncio.Lock)
 
     async def one(sink: Sink) -> None:

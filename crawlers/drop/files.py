@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ MOST_BYTES = 50_000_000
 MOST_UNZIPPED = 400_000_000
 MOST_ROWS = 200_000
 SETTLING_SECONDS = 60.0  # a file that can't be read may still be being copied
+EXTRA = "\0extra"  # key of a row with more cells than the header: which is which is not known
 Cell = str | float | datetime | None
 Row = Mapping[str, Cell]
 
@@ -57,10 +59,10 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
             if sum(1 for w in words if w) > 1:  # above it stands perhaps a merged title
                 header = words
             continue
-        yield (
-            number,
-            dict(zip(header, [*cells, *([None] * len(header))], strict=False)),
-        )  # short rows end in empty cells
+        row = dict(zip(header, [*cells, *([None] * len(header))], strict=False))  # short rows end in empty cells
+        if any(words[len(header) :]):
+            row[EXTRA] = None
+        yield number, row
     if not header:
         raise QuarantineError("no_header")
 
@@ -90,13 +92,27 @@ def expire_done(home: Home, source: Source, now: datetime) -> int:
 
 
 def _csv(path: Path) -> Iterator[tuple[int, list[Cell]]]:
+    """Where a quote that never closes has swallowed rows, the lines are read as they stand."""
     text, _charset = decode(path.read_bytes())
-    sample = text[:4000]
-    delimiter = max(",\t;", key=sample.count)
+    delimiter = max(",\t;", key=text[:4000].count)
     try:
-        yield from enumerate((list(r) for r in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)), 1)
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error:
-        raise QuarantineError("bad_file", "csv") from None
+        rows = []
+    if not rows or any(_swallows(row, delimiter) for row in rows):
+        rows = [line.split(delimiter) for line in text.splitlines()]
+    for number, row in enumerate(rows, 1):
+        yield number, list(row)
+
+
+def _swallows(row: list[str], delimiter: str) -> bool:
+    """Whether a cell holds a line that looks like another row: as many cells, the first of them of the same shape."""
+    inner = (line.split(delimiter) for cell in row for line in cell.splitlines()[1:])
+    return any(len(cells) >= len(row) > 1 and _shape(cells[0]) == _shape(row[0]) for cells in inner)
+
+
+def _shape(cell: str) -> str:
+    return re.sub(r"\d+", "0", cell.strip())
 
 
 def _xlsx(path: Path) -> Iterator[tuple[int, list[Cell]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from crawlers.drop.files import Cell, Row
+from crawlers.drop.files import EXTRA, Cell, Row
 from crawlers.reading.dates import parse_date
 from crawlers.sealing import Draft, Sink
 from pipeline.errors import QuarantineError
@@ -16,7 +16,9 @@ _EXCEL_EPOCH = datetime(1899, 12, 30, tzinfo=SHANGHAI)
 
 
 def draft_of(row: Row, columns: Columns, sink: Sink) -> Draft:
-    """Raises QuarantineError: missing_column, empty_text, bad_date. The author's cell ends here (charter 1)."""
+    """Raises QuarantineError: bad_row, missing_column, empty_text, bad_date. The author's cell ends here (charter 1)."""
+    if EXTRA in row:
+        raise QuarantineError("bad_row")
     if columns.text not in row:
         raise QuarantineError("missing_column", columns.text)
     text = _words(row[columns.text])

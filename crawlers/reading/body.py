@@ -99,7 +99,7 @@ def cut_noise(root: html.HtmlElement) -> None:
 
 def _is_link_list(element: html.HtmlElement) -> bool:
     """A list that is mostly links: other articles."""
-    if element.tag not in ("ul", "ol"):
+    if element.tag not in ("ul", "ol") or element.find(".//ul") is not None:
         return False
     links = [len(a.text_content().strip()) for a in element.iter("a")]
     return len(links) >= 3 and sum(links) > 0.6 * len(re.sub(r"\s", "", element.text_content()))

@@ -7,6 +7,7 @@ import re
 from lxml import html
 
 from crawlers.reading.tree import drop, elements, name_of, text_of
+from pipeline.settings.sources import is_profile
 
 _NAMES = re.compile(
     r"(?:^|[\s_-])(?:comments?|commentlist|comment[-_]?(?:area|box|list|wrap|section|module)\w*|reply|replies|replylist|pinglun|pl(?:[-_]?(?:list|box|area|wrap|con))?"
@@ -15,6 +16,7 @@ _NAMES = re.compile(
 _TITLES = re.compile(
     r"^(?:最新|热门|精彩|全部|网友|读者|用户|我要|发表|参与)?(?:评论|跟帖|跟贴|留言|回复)(?:区|列表|专区|互动)?(?:[(（]?\s*\d+\s*条?[)）]?)?[:：]?$"
 )
+_ABOUT = re.compile("评论|跟[帖贴]|留言|回复")
 _KEEP = frozenset(("html", "body", "head", "main", "article"))
 _BYLINE = re.compile(
     r"(?:^|[\s_-])(?:author|byline|writer|zuozhe|bianji|editor|nickname|username|user-?name|avatar)(?:$|[\s_-])"
@@ -34,7 +36,8 @@ def cut_comments(root: html.HtmlElement) -> int:
             cut += 1
     for element in elements(root):
         if element.tag in ("h2", "h3", "h4", "h5", "strong", "dt", "div", "p", "span", "legend") and len(element) <= 2:
-            words = text_of(element) if len(element.text_content()) < 40 else ""
+            words = element.text_content()
+            words = text_of(element) if len(words) < 40 and _ABOUT.search(words) else ""
             if words and _TITLES.match(words.replace(" ", "")):
                 cut += _cut_block_under(element)
     return cut
@@ -44,7 +47,10 @@ def cut_bylines(root: html.HtmlElement) -> None:
     """Remove the small boxes that name who wrote or posted: no record has an author (charter 1)."""
     for element in elements(root):
         named = (
-            _BYLINE.search(name_of(element)) or element.get("rel") == "author" or element.get("itemprop") == "author"
+            _BYLINE.search(name_of(element))
+            or element.get("rel") == "author"
+            or element.get("itemprop") == "author"
+            or is_profile(element.get("href") or "")
         )
         if named and element.tag not in _KEEP and len(element.text_content()) < 80:
             drop(element)

@@ -22,6 +22,7 @@ from pipeline.settings.sources import Selectors
 
 MAX_BYTES = 20_000_000
 MAX_TEXT = 200_000
+MOST_ELEMENTS = 50_000  # ten times what large articles have; more would hold up every other source
 _OUTLET = re.compile(r"(?:来\s?源|稿源|信息来源|文章来源|消息来源)\s*[:：]\s*([^\s|｜(（【\[<>,，。;；]{2,24})")
 _NOT_HTML = (
     b"%PDF",
@@ -95,7 +96,10 @@ def open_page(body: bytes, content_type: str, max_bytes: int = MAX_BYTES) -> tup
     text, charset = decode(body, content_type)
     if "<" not in text:
         raise QuarantineError("not_html", "no tags")
-    return parse_html(text), charset
+    root = parse_html(text)
+    if sum(1 for _ in root.iter()) > MOST_ELEMENTS:
+        raise QuarantineError("too_large", "elements")
+    return root, charset
 
 
 def _canonical_link(root: html.HtmlElement, url: str) -> str:
@@ -127,14 +131,13 @@ def _outlet(root: html.HtmlElement, selectors: Selectors) -> tuple[str, str]:
     for meta in root.iter("meta"):
         named = (meta.get("name") or meta.get("property") or "").lower() in (
             "contentsource",
-            "mediaid",
             "article:source",
         )
         if named and meta.get("content"):
             return (meta.get("content") or "").strip()[:40], "meta"
     for element in elements(root):
         words = element.text_content() if element.tag in ("span", "div", "p", "td", "a", "li", "em", "i", "h5") else ""
-        if 4 < len(words) < 160:
+        if 4 < len(words) < 160 and "源" in words:
             match = _OUTLET.search(text_of(element))
             if match:
                 return match.group(1)[:40], "source line"

@@ -31,6 +31,7 @@ from crawlers.reading.page import PageText, read_page
 from crawlers.sealing import Draft, Sink
 from pipeline.errors import QuarantineError, RetryLater
 from pipeline.settings import Source
+from pipeline.settings.sources import is_profile
 from pipeline.urls import canonical, host_key
 
 MOST_DETAILS = 2000  # detail pages in one run of one source; the rest comes next time
@@ -126,7 +127,9 @@ class SourceSpider(Spider):
                 if not href.strip().lower().startswith(("javascript:", "mailto:", "tel:", "#")):
                     self.tally.refused["scheme"] += 1
                 continue
-            if not same:
+            if is_profile(url):
+                self.tally.refused["profile"] += 1
+            elif not same:
                 self.tally.refused["offsite"] += 1
             elif own not in self._asked:
                 self._asked.add(own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +20,7 @@ from crawlers.sealing import Draft
 from crawlers.spiders.base import MOST_DETAILS, Parsed, SourceSpider
 from crawlers.spiders.pages import list_links, next_page, open_list
 from pipeline.records import Voice
-from pipeline.settings.sources import Selectors
+from pipeline.settings.sources import Selectors, is_profile
 from pipeline.urls import canonical
 
 MOST_PAGES = 100  # of one topic in one run
@@ -128,7 +129,7 @@ class ThreadSpider(SourceSpider):
     def post_of(self, block: html.HtmlElement, names: set[str]) -> Post:
         """Read one post. The author's name goes into its voice and into `names`, the words to cut from this page's texts."""
         selectors = self.source.selectors
-        author = first_text(block, selectors.post_author) if selectors.post_author else ""
+        author = first_text(block, selectors.post_author) or next(_profile_names(block), "")
         voice = self.sink.voice(author)
         if len(author) >= 2:
             names.add(author)
@@ -158,6 +159,12 @@ def _own_id(block: html.HtmlElement) -> str:
     return ""
 
 
+def _profile_names(block: html.HtmlElement) -> Iterator[str]:
+    """What links to people's own pages say, for sites whose source names no `post_author`."""
+    links = (a for a in block.iter("a") if is_profile(a.get("href") or ""))
+    return (name for a in links if (name := text_of(a)))
+
+
 def _post_text(block: html.HtmlElement, selectors: Selectors) -> str:
     """What this person wrote: without quotes of others, signature, name and date."""
     for selector in (selectors.post_author, selectors.post_date, *selectors.remove):
@@ -165,7 +172,9 @@ def _post_text(block: html.HtmlElement, selectors: Selectors) -> str:
             if element is not block:
                 drop(element)
     for element in elements(block):
-        if element is not block and (element.tag == "blockquote" or _QUOTE.search(name_of(element))):
+        if element is not block and (
+            element.tag == "blockquote" or _QUOTE.search(name_of(element)) or is_profile(element.get("href") or "")
+        ):
             drop(element)
     if selectors.post_text:
         return "\n".join(t for t in (text_of(e) for e in select(block, selectors.post_text)) if t)

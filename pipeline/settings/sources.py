@@ -14,6 +14,18 @@ from pipeline.settings.yaml_files import Strict
 Kind = Literal["feed", "listing", "sitemap", "thread", "drop"]
 # Pages about one person are no source (charter 2).
 _PROFILE = re.compile(r"/(?:u|user|users|space|people|profile|home\.php|member|author|@[^/]+)(?:[/?.-]|$)", re.I)
+_PROFILE_QUERY = re.compile(r"(?:^|&)(?:uid|un|user|user_?id|username|author)=", re.I)
+_DATED = re.compile(r"/(?:19|20)\d\d(?:[/-]?\d\d)*/")  # an article in a column about people
+
+
+def is_profile(url: str) -> bool:
+    """Whether an address, whole or relative, is the page of one person."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    path = parts.path if parts.path.startswith("/") else f"/{parts.path}"
+    return bool(_PROFILE.search(path) or _PROFILE_QUERY.search(parts.query)) and not _DATED.search(path)
 
 
 class Selectors(Strict):
@@ -83,7 +95,7 @@ class Source(Strict):
                 raise ValueError(f"不是网页地址：{url}")
             if parts.username or parts.password:
                 raise ValueError("地址里不能带用户名和密码：只读公开网页（章程第 5 条）")
-            if _PROFILE.search(parts.path):
+            if is_profile(url):
                 raise ValueError(f"个人主页不能作为来源（章程第 2 条）：{url}")
         return self
 

@@ -141,6 +141,28 @@ def test_a_broken_workbook_is_set_aside_and_one_still_arriving_is_left(house: Ho
     ]
 
 
+def test_a_quote_that_never_closes_swallows_no_row(house: House, drop: Path) -> None:
+    rows = [
+        ",".join(HEADER),
+        'Q1,2026-11-20 10:00,甲,投诉,"他说打不通',
+        "Q2,2026-11-20 10:01,乙,投诉,没有人接",
+        "Q3,2026-11-20 10:02,丙,投诉,电话13912345678,还是没有人接",
+        "Q4,2026-11-20 10:03,丁,咨询,窗口几点开门",
+    ]
+    (drop / "来电13912345678.csv").write_text("\n".join(rows), encoding="utf-8")
+    report = run(house)
+    assert {c.source_ref for c in house.captures()} == {"Q1", "Q2", "Q4"}
+    assert [(q["reason"], q["place"].endswith("第 4 行")) for q in report["quarantined"]] == [("bad_row", True)]
+    assert "13912345678" not in str(report)
+
+
+def test_a_cell_of_several_lines_stays_one_cell(house: House, drop: Path) -> None:
+    text = "第一行,有逗号,还有,一个\n第二行,也有,很多,逗号"
+    (drop / "a.csv").write_text(",".join(HEADER) + f'\nQ1,2026-11-20 10:00,甲,投诉,"{text}"\n', encoding="utf-8")
+    run(house)
+    assert [c.text for c in house.captures()] == [text]
+
+
 def test_a_missing_column_is_said(house: House, drop: Path) -> None:
     (drop / "a.csv").write_text("编号,内容\nQ1,一件事情\n", encoding="utf-8")
     report = run(house)
