@@ -25,7 +25,7 @@ from pipeline.privacy.seal import unseal
 from pipeline.privacy.staging_keys import rounded_down
 from pipeline.records import Capture, Item
 from pipeline.registry import Known
-from pipeline.score import Reader, Reading
+from pipeline.score import Reader, Reading, sent_to_us
 from pipeline.settings import Home
 from pipeline.spool import Batch, Spool
 from pipeline.staging import Post, Staging
@@ -199,7 +199,7 @@ def _items(capture: Capture, entry: Known, readings: Sequence[Reading], reader: 
     words = reader.words(capture.title, capture.text)
     items = []
     for reading in readings:
-        labels = reading.labels
+        labels = sent_to_us(reading.labels) if capture.channel == "submission" else reading.labels
         level = item_level(labels.topics, labels.sensitive, labels.role, labels.needs_answer, capture.outlet_weight)
         items.append(Item(
             id=entry.id, office_id=reading.office_id, revision=entry.revision, channel=capture.channel,
