@@ -16,9 +16,11 @@ from console.desk import Desk
 from models.errors import ModelsError
 from pipeline.desk.tables import IssueRow
 from pipeline.errors import Refused
+from pipeline.index.engine import Search
 from pipeline.records import WHOLE, Item
 
 EVIDENCE_MOST = 3_000_000
+RELATED = 6
 READ_MOST = 20_000  # as `pipeline.score` reads
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_-]{3,20})""", re.I)
 
@@ -52,6 +54,7 @@ def item(ask: Ask) -> Response:
         link=found.url if urlsplit(found.url).scheme in ("http", "https") and found.channel != "submission" else "",
         readings=readings,
         issue=issue,
+        related=related(ask, found) if issue is not None else [],
         problem="" if ask.desk.scorer else ask.desk.scorer_problem,
     )
 
@@ -82,6 +85,13 @@ def labels(desk: Desk, item: Item) -> list[LabelView]:
         LabelView(kind, label, given, float(p), _words(desk, item, label) if given else ())
         for kind, label, given, p in rows
     ]
+
+
+def related(ask: Ask, item: Item) -> list[Item]:
+    """The newest others of its issue, each once."""
+    search = Search(ask.viewer.office_ids, filters={"issue_id": (item.issue_id,)})
+    others = {h.item.id: h.item for h in ask.desk.index.search(search, size=20).hits if h.item.id != item.id}
+    return list(others.values())[:RELATED]
 
 
 def evidence_file(folder: Path, name: str) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from datetime import datetime, timedelta
@@ -10,11 +11,15 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import House
-from desk_data import CITY, HOSTILE, NOW, issue, items
+from desk_data import CITY, HOSTILE, NOW, configure, issue, items
 from sqlalchemy import select
 
+from console.app import create_app
 from console.issues_view import trend_of
+from pipeline.desk.accounts import create_user, start_session
+from pipeline.desk.database import Database
 from pipeline.desk.tables import Incident
+from pipeline.index import open_index
 
 PAGES = ["/", "/issues", "/issues/issue-decision", "/issues/issue-hostile", "/search", "/search?q=检察院", "/incidents",
          "/incidents?state=closed", "/digests", f"/digests/{CITY}:2026-W46", "/sources", "/inbox", "/inbox/1.eml", "/inbox/2.eml",
@@ -54,8 +59,8 @@ def test_pages_are_quick(house: House, admin: httpx.Client) -> None:
             start = time.perf_counter()
             admin.get(path)
             took.append(time.perf_counter() - start)
-        if sorted(took)[2] > 0.2:
-            slow[path] = sorted(took)[2]
+        if min(took) > 0.1:  # of an idle moment: the machine may be busy with other tests
+            slow[path] = min(took)
     assert not slow
 
 
@@ -84,6 +89,8 @@ def test_an_item_shows_text_labels_and_source(city: httpx.Client) -> None:
     page = city.get(f"/items/{items()[0].id}").text
     assert page.count("<p>") >= 3 and "案件办理" in page and "83%" in page
     assert 'rel="noopener noreferrer nofollow"' in page and "看保存的网页" in page
+    assert "同一议题" in page and f'href="/items/{items()[1].id}"' in page
+    assert "同一议题" not in city.get(f"/items/{items()[4].id}").text
     rumour = city.get(f"/items/{items()[4].id}").text
     assert "疑似不实信息(待核实)" in rumour and "谣言" not in rumour
     assert "javascript:" not in city.get(f"/items/{items()[5].id}").text
@@ -144,6 +151,37 @@ def test_a_trend_shows_quiet_days_too() -> None:
 def test_a_mail_leads_to_its_incident(admin: httpx.Client, house: House) -> None:
     assert f'href="/incidents/{incident_id(house, "冒充")}"' in admin.get("/inbox/1.eml").text
     assert "打开这件处置" not in admin.get("/inbox/2.eml").text
+
+
+def test_a_desk_without_data_says_so(tmp_path: Path) -> None:
+    home = configure(tmp_path / "desk")
+    db = Database(home.database_url)
+    db.migrate()
+    index = open_index(home)
+    with db.write() as s:
+        token = start_session(s, create_user(s, "admin", "管理员", "admin", [], NOW), NOW, 12)
+
+    async def read() -> dict[str, str]:
+        asgi = httpx.ASGITransport(create_app(home, db, index, lambda: NOW))
+        async with httpx.AsyncClient(
+            transport=asgi, base_url="http://127.0.0.1", cookies={"tingjian": token}
+        ) as client:
+            return {path: (await client.get(path)).raise_for_status().text for path in empty}
+
+    empty = {
+        "/": "眼下没有待处置的事",
+        "/issues": "没有符合条件的议题",
+        "/incidents": "没有在办的处置",
+        "/incidents?state=closed": "还没有办结的处置",
+        "/search": "没有找到",
+        "/digests": "还没有周报",
+        "/inbox": "没有配置邮件文件夹",
+        "/sources": "尚未运行",
+    }
+    pages = asyncio.run(read())
+    assert [path for path, words in empty.items() if words not in pages[path]] == []
+    index.close()
+    db.close()
 
 
 def test_unknown_things_look_alike(city: httpx.Client) -> None:
