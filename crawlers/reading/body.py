@@ -22,22 +22,20 @@ _NOISE = re.compile(
     r"statement|editor|zebian|print|fontsize|login|sidebar)(?:$|[\s_-])"
 )
 _SILENT_TAGS = ("script", "style", "noscript", "iframe", "button")
-_BUTTON = (
-    r"打印(?:本页)?|关闭(?:窗口)?|分享到?|收藏|返回(?:顶部|列表|首页|搜狐.*)|我?要?纠错|举报|点赞|不喜欢|展开全[文部].*|收起"
-    r"|播报文章|语音播报.*|听新闻|参与互动|订阅|扫一扫.*|点击(?:进入|查看|下载).{0,30}|打开.{0,12}(?:APP|客户端).*|\d+"
-)
+_BUTTON = "打印本页|打印|关闭窗口|关闭|分享到|分享|收藏|返回顶部|返回列表|返回首页|我要纠错|纠错|举报|点赞|不喜欢|收起|播报文章|听新闻|参与互动|订阅"
+_PROMPT = r"(?:返回搜狐|展开全[文部]|语音播报|扫一扫|点击(?:进入|查看|下载)|打开.{0,12}(?:APP|客户端)).{0,40}"
 _TAIL = re.compile(
     r"^(?:[\[(（【]?\s*(?:责任?编辑|编辑|责编|初审|复审|终审|校对|审核|监制|值班编委)\s*[:：/].{0,60}"
-    rf"|[\[(（【]?(?:{_BUTTON})[\])）】]?|(?:[\[【]\d+[\]】]\s*)+"
+    rf"|(?:[\[(（【]?(?:{_BUTTON})[\])）】]?[\s|]*)+|{_PROMPT}|(?:[\[【]\d+[\]】]\s*)+"
     r"|[\[(（【]?(?:上一[篇页条]|下一[篇页条]|相关(?:新闻|阅读|链接|文章|报道|稿件)|推荐阅读|延伸阅读|热门推荐|猜你喜欢|网罗天下)[\])）】]?\s*[:：]?.{0,60}"
     r"|(?:版权声明|免责声明|特别声明|声明|著作权声明)\s*[:：].*|更多精彩.{0,40}|(?:本文)?转载请注明.*"
     r"|.{0,30}未经.{0,12}(?:授权|许可|允许).{0,4}(?:请勿|不得|禁止|严禁|转载).{0,60}|.{0,16}版权所有.*|Copyright.*|.{0,10}ICP备.*)$",
     re.I,
 )
 _HEAD = re.compile(
-    rf"^(?:当前位置|您(?:现在)?的?(?:当前)?位置|首页\s*[>»]|字体?[号大小]{{1,2}}\s*[:：]|【?字体|(?:{_BUTTON})$"
+    rf"^(?:当前位置|您(?:现在)?的?(?:当前)?位置|首页\s*[>»]|字体?[号大小]{{1,2}}\s*[:：]|【?字体|(?:(?:{_BUTTON})\s*)+$|{_PROMPT}$"
     r"|(?:发布|发表|更新)(?:时间|日期)\s*[:：].{0,60}|(?:时间|日期)\s*[:：]\s*(?:19|20)\d\d[-/.].{0,50}|发布于\s*[:：].{0,12}$|(?:信息|文章|稿件)?来源\s*[:：].{0,60}"
-    r"|(?:19|20)\d\d\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}\s*日?[\d\s:：]*(?:$|来源|稿源|作者|编辑|浏览|阅读|字号|点击).{0,60}"
+    r"|(?:19|20)\d\d\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}[^，。；！？]{0,60}$"
     r"|(?:浏览|阅读|点击)(?:次数|量|数)?\s*[:：].{0,40}|作者\s*[:：].{0,40})"
 )
 _BARE_DAY = re.compile(r"(?:20\d\d[-/.])?\d\d[-/.]\d\d(?:\s+\d\d:\d\d)?")
@@ -109,7 +107,9 @@ def tidy(text: str, title: str) -> str:
     """Drop lines at either end that belong to the template and not to the text."""
     lines = text.split("\n")
     squeezed = re.sub(r"\s", "", title)
-    while lines and (re.sub(r"\s", "", lines[0]) == squeezed or _HEAD.match(lines[0])) and len(lines[0]) < 120:
+    heading = next((i for i, line in enumerate(lines[:8]) if squeezed and re.sub(r"\s", "", line) == squeezed), -1)
+    lines = lines[heading + 1 :] or lines
+    while lines and _HEAD.match(lines[0]) and len(lines[0]) < 120:
         lines.pop(0)
     for i in range(max(1, len(lines) - 12), len(lines)):
         if _TAIL.match(lines[i].strip()):

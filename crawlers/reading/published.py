@@ -83,11 +83,12 @@ def find_date(root: html.HtmlElement, url: str, title: str, now: datetime) -> tu
         return meta
     if near is not None and (strong or in_url is None or _same_day(near, in_url)):
         return near, "near title"
-    for how, dates in (
+    for how, found in (
         ("time element", _time_elements(root, now)),
         ("script", _script_dates(root, now)),
         ("label", _labelled(root, now)),
     ):
+        dates = [d for d in found if not d.guessed]
         if dates and all(_same_day(dates[0], d) for d in dates):  # two days that contradict each other say nothing
             return max(dates, key=lambda d: d.precision == "minute"), how
     return (in_url, "url") if in_url is not None else (None, "")

@@ -13,7 +13,9 @@ from crawlers.reading.tree import elements, is_hidden, name_of, text_of
 _SITE = (
     r"(?:网|网站|频道|新闻|日报|晚报|晨报|门户|政府|检察|检察院|法院|中心|在线|客户端|百科|论坛|社区|资讯|电视台|首页)"
 )
-_SITE_NAME = re.compile(rf"\w{{2,12}}(?:{_SITE}|[局厅委办])")  # a title element that says only whose page it is
+_SITE_NAME = re.compile(
+    rf"\w{{2,12}}{_SITE}|\w{{1,8}}[省市县区旗]\w{{1,6}}[局厅委办]"
+)  # a title element that says only whose page it is
 _SEPARATOR = re.compile(rf"\s*(?:[|_｜»]|--+|——(?=[^—]{{1,16}}{_SITE}$)|\s[-–—·]\s|[-–—](?=[^-–—]{{2,20}}$))\s*")
 _TITLE_CLASS = re.compile(r"(?:^|[\s_-])(?:\w*title\w*|\w*headline\w*|bt|biaoti|\w*tit|h1)(?:$|[\s_-])")
 _META = ("og:title", "articletitle", "title", "twitter:title", "headline")

@@ -13,7 +13,9 @@ from pipeline.settings.yaml_files import Strict
 
 Kind = Literal["feed", "listing", "sitemap", "thread", "drop"]
 # Pages about one person are no source (charter 2).
-_PROFILE = re.compile(r"/(?:u|user|users|space|people|profile|home\.php|member|author|@[^/]+)(?:[/?.-]|$)", re.I)
+_PROFILE = re.compile(
+    r"/(?:u|user|users|space|people|profile|home\.php|member|author|@[^/]+)(?:[/?.]|-(?:uid|\d)|$)", re.I
+)
 _PROFILE_QUERY = re.compile(r"(?:^|&)(?:uid|un|user|user_?id|username|author)=", re.I)
 _DATED = re.compile(r"/(?:19|20)\d\d(?:[/-]?\d\d)*/")  # an article in a column about people
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from crawlers.reading.decode import decode
 from crawlers.reading.page import read_page
 from pipeline.errors import QuarantineError
 from pipeline.records import SHANGHAI
@@ -24,10 +25,13 @@ def test_there_are_cases() -> None:
     assert len(CASES) >= 10
 
 
+@pytest.mark.parametrize("encoding", ["as saved", "gb18030"])
 @pytest.mark.parametrize("folder", CASES, ids=lambda p: f"{p.parent.name}/{p.name}")
-def test_page(folder: Path) -> None:
+def test_page(folder: Path, encoding: str) -> None:
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     body = (folder / "page.html").read_bytes()
+    if encoding != "as saved":
+        body = decode(body)[0].replace('charset="utf-8"', 'charset="gb2312"').encode(encoding)
     if "quarantine" in expected:
         with pytest.raises(QuarantineError) as caught:
             read_page(body, "text/html", expected["url"], Selectors(), NOW)

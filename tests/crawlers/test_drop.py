@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -44,13 +46,13 @@ def drop(house: House, tmp_path: Path) -> Path:
     return folder
 
 
-def run(house: House, now: datetime = NOW) -> dict[str, object]:
+def run(house: House, now: datetime = NOW) -> dict[str, Any]:
     """Drop folders need no reactor, so several crawls fit into one process."""
     home = house.home
     return crawl(home, home.sources, now, lambda line: None)["line"].to_dict()
 
 
-def xlsx(path: Path, rows: list[list[object]]) -> None:
+def xlsx(path: Path, rows: Sequence[Sequence[object]]) -> None:
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import socket
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scrapy import Request
+from scrapy.crawler import Crawler
 from site_on_loopback import House, Site
 
 from crawlers.net.addresses import is_private
+from crawlers.net.gate import GateMiddleware, Turned
 from crawlers.net.options import user_agent
-from crawlers.net.robots import judge
+from crawlers.net.robots import ROBOTS, RobotsCache, judge
+from crawlers.report import Tally
 
 LONG = "清江市人民检察院昨日通报一起公益诉讼案件的办理情况，检察机关已向主管部门制发检察建议。" * 5
 
@@ -56,6 +64,46 @@ def test_robots_that_hangs_allows_nothing(site: Site, house: House) -> None:
     report = house.crawl()["news"]
     assert report["status"] == "blocked" and "超时" in report["message"]
     assert set(site.paths) == {"/robots.txt"}
+
+
+def test_a_site_that_cannot_be_reached_is_not_read(house: House) -> None:
+    with socket.socket() as taken:  # bound but not listening: refuses connections
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+        house.source("news", "listing", "media", [url], selectors={"link": "a.a"})
+        house.source("gone", "listing", "media", ["http://nothing.invalid/"], selectors={"link": "a.a"})
+        reports = house.crawl()
+    assert {k: (r["status"], r["fetched"]) for k, r in reports.items()} == {
+        "news": ("blocked", 0),
+        "gone": ("blocked", 0),
+    }
+    assert "连接失败" in reports["news"]["message"] and "域名解析失败" in reports["gone"]["message"]
+
+
+def test_robots_that_unpacks_to_hundreds_of_megabytes_allows_nothing(site: Site, house: House) -> None:
+    small_site(site)
+    site.put("/robots.txt", gzip.compress(b"a" * 200_000_000), Content_Encoding="gzip")
+    listing(house, site)
+    assert house.crawl()["news"]["status"] == "blocked" and set(site.paths) == {"/robots.txt"}
+
+
+def test_every_hop_of_a_redirect_passes_the_gate(house: House) -> None:
+    """What Scrapy asks for after a redirect goes through the same middleware: private numbers are refused there too."""
+    house.source("news", "listing", "media", ["http://news.example/"], selectors={"link": "a"}, allow_private=False)
+    source = house.home.sources[0]
+    gated = SimpleNamespace(source=source, tally=Tally(), robots=RobotsCache(), hosts=frozenset({"news.example"}))
+    gate = GateMiddleware(cast(Crawler, SimpleNamespace(spider=gated)))
+    for url in (
+        "http://10.0.0.8/",
+        "http://169.254.169.254/latest/",
+        "http://[::1]/",
+        "http://localhost/",
+        "file:///etc/passwd",
+    ):
+        for meta in ({}, {ROBOTS: True}):  # also where robots.txt itself leads there
+            with pytest.raises(Turned) as refused:
+                asyncio.run(gate.process_request(Request(url, meta=meta)))
+            assert refused.value.reason in ("private_address", "scheme")
 
 
 def test_robots_that_redirects_in_a_circle_allows_nothing(site: Site, house: House) -> None:
@@ -127,8 +175,6 @@ def test_redirects_stay_on_the_site(new_site: Callable[[], Site], house: House) 
 
 
 def test_oversized_and_unending_pages_are_refused_and_others_go_on(site: Site, house: House) -> None:
-    import gzip
-
     site.put("/", "".join(f'<a class="a" href="/{n}.html">{n}</a>' for n in range(5)))
     site.put("/0.html", "<p>" + "大" * 400_000)
     site.put("/1.html", gzip.compress(b"<p>" + b"a" * 3_000_000), Content_Encoding="gzip")

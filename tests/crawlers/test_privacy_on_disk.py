@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from site_on_loopback import House, Site
 
 from pipeline.privacy.staging_keys import distinct_voices
+from pipeline.settings.sources import Source, is_profile
 
 AUTHOR, HANDLE, PHONE, SECRET = "夜航船QX7731", "yhc-qx7731", "13912345678", "这句话只说一次不该明着躺在磁盘上"
 LONG = "清江市人民检察院昨日通报一起公益诉讼案件的办理情况，检察机关已向主管部门制发检察建议。" * 5
@@ -63,6 +65,53 @@ def test_authors_and_numbers_are_nowhere(site: Site, house: House, tmp_path: Pat
     assert distinct_voices([c.voice for c in posts]) == 1  # one person, two posts
     assert next(c for c in captures if c.channel == "submission").voice
     assert any("0689-6612309" in c.text for c in captures)  # the office's own number stays
+
+
+def test_a_forum_whose_source_names_no_author_field(site: Site, house: House) -> None:
+    def post(n: int, who: str) -> str:
+        return (
+            f'<div class="post" id="p{n}01"><a href="/home.php?mod=space&amp;uid={n}"><img src="/avatar/{n}.png" alt="{who}"></a>'
+            f'<a href="space-uid-{n}.html">{who}</a><em>发表于 2026-11-20 08:1{n}</em><div>热线打不通，第{n}个人说。</div></div>'
+        )
+
+    site.put("/f", '<ul><li><a href="/t/1">话题</a> <a href="/space-uid-1.html">夜航船</a></li></ul>')
+    site.put("/t/1", f"<h1>热线没人接</h1>{post(1, '夜航船')}{post(2, '河边的石头')}{post(3, '夜航船')}")
+    house.source("forum", "thread", "public", [site.url + "/f"], selectors={"link": "li a", "post": ".post"})
+    report = house.crawl()["forum"]
+    assert report["captured"] == 3 and report["refused"] == {"profile": 1}
+    assert not any("space" in path for path in site.paths)
+    captures = house.captures()
+    assert distinct_voices([c.voice for c in captures]) == 2
+    found = house.everything_on_disk()
+    assert "夜航船".encode() not in found and "河边的石头".encode() not in found and b"avatar" not in found
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://f.example/space-uid-12.html",
+        "http://f.example/home.php?mod=space&uid=12",
+        "http://w.example/u/1234567",
+        "http://z.example/people/somebody",
+        "http://v.example/@somebody",
+        "http://t.example/home/main?un=somebody",
+        "http://b.example/?author=3",
+    ],
+)
+def test_a_persons_page_is_no_source(address: str) -> None:
+    assert is_profile(address)
+    with pytest.raises(ValueError, match="个人主页"):
+        Source(id="one", name="一个人", kind="feed", channel="public", urls=[address])
+
+
+def test_columns_about_people_are_no_profiles() -> None:
+    for address in (
+        "http://n.example/people/2026/1120/c1.html",
+        "http://n.example/news/user-guide.html",
+        "/t/1",
+        "http://[",
+    ):
+        assert not is_profile(address)
 
 
 def test_public_posts_lie_sealed_and_are_never_sealed_again(site: Site, house: House, tmp_path: Path) -> None:

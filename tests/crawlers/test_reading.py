@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crawlers.reading.body import tidy
 from crawlers.reading.comments import cut_comments
 from crawlers.reading.dates import date_in_url, find_dates, parse_date
 from crawlers.reading.decode import decode
@@ -215,6 +216,28 @@ def test_deep_and_wide_pages_end() -> None:
     ):
         with contextlib.suppress(QuarantineError):
             read_page(body, "text/html", "http://a.example/", Selectors(), NOW)
+
+
+def test_a_page_with_too_many_elements_is_set_aside() -> None:
+    with pytest.raises(QuarantineError) as caught:
+        read_page("<p>大，".encode() * 60_000, "text/html", "http://a.example/", Selectors(), NOW)
+    assert (caught.value.reason, caught.value.detail) == ("too_large", "elements")
+
+
+def test_the_year_of_a_day_without_one_is_the_page_s_own() -> None:
+    def day(more: str) -> str:
+        page = f"<title>一条没有年份的消息</title><h1>一条没有年份的消息</h1><p>发布时间：10-08 12:00</p><p>{'正文在此，' * 40}</p>{more}"
+        at = read_page(page.encode(), "text/html", "http://a.example/x", Selectors(), NOW).published_at
+        return f"{at.astimezone(SHANGHAI):%Y-%m-%d}" if at else ""
+
+    assert day("<footer>© 2026</footer>") == "2026-10-08"
+    assert day("<script>t='2024-10-08 12:00:57',now='2026-11-20'</script>") == "2024-10-08"
+    assert day("<footer>© 2019</footer>") == ""  # unknown beats wrong
+
+
+def test_no_line_makes_tidying_slow() -> None:
+    for line in ("1" * 5000 + "x", "打印" * 2500 + "x", "[1] " * 2000 + "x", "来源：" * 2000):
+        assert tidy(f"正文。\n{line}", "") and tidy(f"{line}\n正文。", "")
 
 
 def test_entity_bombs_stay_small() -> None:
