@@ -57,7 +57,7 @@ def xlsx(path: Path, rows: Sequence[Sequence[object]]) -> None:
     sheet = book.active
     assert sheet is not None
     for row in rows:
-        sheet.append(row)
+        sheet.append(list(row))
     book.save(path)
 
 
