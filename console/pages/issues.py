@@ -8,6 +8,7 @@ from sqlalchemy import Text, cast, select
 from starlette.responses import RedirectResponse, Response
 
 from console.asking import Ask, missing
+from console.hits import opening, readings
 from console.incidents_view import views_of
 from console.issues_view import find_issue, issue_view, merged_ids, reasons_of, trend_of
 from models.taxonomy import TOPIC_NAMES
@@ -82,5 +83,6 @@ def issue(ask: Ask) -> Response:
         offices=[ask.desk.office_name(o) for o in row.office_ids],
         incidents=incidents,
         page=page,
+        hits=readings(ask, [(h.item, opening(h.item)) for h in page.hits]),
         continued=bool(ask.query.get("after")),
     )

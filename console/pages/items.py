@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from console.asking import Ask, missing
 from console.desk import Desk
+from console.hits import opening
 from models.errors import ModelsError
 from pipeline.desk.tables import IssueRow
 from pipeline.errors import Refused
@@ -87,11 +88,11 @@ def labels(desk: Desk, item: Item) -> list[LabelView]:
     ]
 
 
-def related(ask: Ask, item: Item) -> list[Item]:
+def related(ask: Ask, item: Item) -> list[tuple[Item, str]]:
     """The newest others of its issue, each once."""
     search = Search(ask.viewer.office_ids, filters={"issue_id": (item.issue_id,)})
     others = {h.item.id: h.item for h in ask.desk.index.search(search, size=20).hits if h.item.id != item.id}
-    return list(others.values())[:RELATED]
+    return [(other, opening(other, 60)) for other in list(others.values())[:RELATED]]
 
 
 def evidence_file(folder: Path, name: str) -> Path | None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 from urllib.parse import urlencode
 
-from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from console.asking import Ask
+from console.hits import marked, readings
 from console.words import full_time, level_words
 from models.taxonomy import ROLE_NAMES, SENTIMENT_NAMES, TOPIC_NAMES, display_name
-from pipeline.index.engine import Bucket, Field, Hit, Search
+from pipeline.index.engine import Bucket, Field, Search
 from pipeline.index.query import QueryError, parse
 from pipeline.records import CHANNEL_NAMES, SHANGHAI, WHOLE, Item
 
@@ -148,36 +147,6 @@ def harmless(cell: str) -> str:
     return (
         "'" + cell if cell.lstrip(" \u3000\ufeff\u200b").startswith(_DANGEROUS) or cell.startswith(_DANGEROUS) else cell
     )
-
-
-def readings(ask: Ask, hits: list[tuple[Item, Markup]]) -> list[tuple[Item, Markup, list[str]]]:
-    """Hits with the offices that read them, where the viewer has several: an item of two offices is two documents, side
-    by side in the order of hits, and shown once."""
-    readers: defaultdict[str, set[str]] = defaultdict(set)
-    for item, _ in hits:
-        readers[item.id].add(item.office_id)
-    offices = ask.viewer.office_ids if len(ask.viewer.office_ids) > 1 else ()
-    once = {item.id: (item, snippet) for item, snippet in reversed(hits)}
-    return [
-        (item, snippet, [ask.desk.office_name(o) for o in offices if o in readers[item.id]])
-        for item, snippet in reversed(once.values())
-    ]
-
-
-def marked(hit: Hit) -> Markup:
-    """The snippet with its marks; the text itself is escaped."""
-    parts, position = [], 0
-    for start, end in sorted(hit.marks):
-        if start < position or end <= start:
-            continue
-        parts += [
-            escape(hit.snippet[position:start]),
-            Markup("<mark>"),
-            escape(hit.snippet[start:end]),
-            Markup("</mark>"),
-        ]
-        position = end
-    return Markup("").join([*parts, escape(hit.snippet[position:])])
 
 
 def spread(buckets: list[Bucket]) -> list[tuple[str, int]]:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from markupsafe import escape
 
 from console.charts import bars, columns, sparkline
-from console.pages.search import harmless, marked, spread
+from console.hits import marked
+from console.pages.search import harmless, spread
 from pipeline.index.engine import Bucket, Hit
 
 
