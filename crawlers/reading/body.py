@@ -36,7 +36,7 @@ _HEAD = re.compile(
     rf"^(?:当前位置|您(?:现在)?的?(?:当前)?位置|首页\s*[>»]|字体?[号大小]{{1,2}}\s*[:：]|【?字体|(?:(?:{_BUTTON})\s*)+$|{_PROMPT}$"
     r"|(?:发布|发表|更新)(?:时间|日期)\s*[:：].{0,60}|(?:时间|日期)\s*[:：]\s*(?:19|20)\d\d[-/.].{0,50}|发布于\s*[:：].{0,12}$|(?:信息|文章|稿件)?来源\s*[:：].{0,60}"
     r"|(?:19|20)\d\d\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}[^，。；！？]{0,60}$"
-    r"|(?:浏览|阅读|点击)(?:次数|量|数)?\s*[:：].{0,40}|作者\s*[:：].{0,40})"
+    r"|(?:浏览|阅读|点击)(?:次数|量|数)?\s*[:：].{0,40}|(?:作者|责任编辑|编辑)\s*[:：].{0,40})"
 )
 _BARE_DAY = re.compile(r"(?:20\d\d[-/.])?\d\d[-/.]\d\d(?:\s+\d\d:\d\d)?")
 
@@ -112,7 +112,7 @@ def tidy(text: str, title: str) -> str:
     while lines and _HEAD.match(lines[0]) and len(lines[0]) < 120:
         lines.pop(0)
     for i in range(max(1, len(lines) - 12), len(lines)):
-        if _TAIL.match(lines[i].strip()):
+        if _TAIL.match(lines[i].strip()) and 2 * sum(map(len, lines[i:])) < sum(map(len, lines)):
             lines = lines[:i]
             break
     days = [i for i in range(max(1, len(lines) - 20), len(lines)) if _BARE_DAY.fullmatch(lines[i])]

@@ -16,7 +16,8 @@ _SITE = (
 _SITE_NAME = re.compile(
     rf"\w{{2,12}}{_SITE}|\w{{1,8}}[省市县区旗]\w{{1,6}}[局厅委办]"
 )  # a title element that says only whose page it is
-_SEPARATOR = re.compile(rf"\s*(?:[|_｜»]|--+|——(?=[^—]{{1,16}}{_SITE}$)|\s[-–—·]\s|[-–—](?=[^-–—]{{2,20}}$))\s*")
+_SEPARATOR = re.compile(rf"\s*(?:[|_｜»]|--+|——(?=[^—]{{1,16}}{_SITE}$)|\s[-–—·]\s|(?<!—)[-–—](?=[^-–—]{{2,20}}$))\s*")
+_COLUMN = re.compile(rf"(?:[-–—]\w{{1,10}}{_SITE})+$")  # what is left of `Headline-Column-Site`
 _TITLE_CLASS = re.compile(r"(?:^|[\s_-])(?:\w*title\w*|\w*headline\w*|bt|biaoti|\w*tit|h1)(?:$|[\s_-])")
 _META = ("og:title", "articletitle", "title", "twitter:title", "headline")
 _NOT = re.compile(r"^(?:首页|正文|新闻|详情|新闻中心|当前位置.*|内容|返回.*|登录|搜索)$")
@@ -108,7 +109,7 @@ def _agrees(heading: str, tag: str) -> bool:
         return False
     if (t.startswith(h) and len(h) >= 4) or _squeezed(_SEPARATOR.split(tag)[0]) == h:
         return True
-    if h in t and len(h) * 2 >= len(t):
+    if h in t and (len(h) * 2 >= len(t) or len(h) >= 8) and (h == t or not _SITE_NAME.fullmatch(heading)):
         return True
     cut = re.split(r"\.{3}|…", t)[0]  # title elements are often shortened
     return len(cut) >= 8 and h.startswith(cut) and len(h) < 2 * len(cut) + 20
@@ -127,7 +128,8 @@ def _without_site(text: str) -> str:
         pieces.pop()
         marks.pop()
     whole = pieces[0] + "".join(m + p for m, p in zip(marks, pieces[1:], strict=False))
-    return _clean(whole)
+    shorter = _clean(_COLUMN.sub("", whole))
+    return shorter if len(shorter) >= 4 else _clean(whole)
 
 
 def _enough(pieces: list[str], mark: str) -> bool:

@@ -14,6 +14,7 @@ from crawlers.reading.comments import cut_comments
 from crawlers.reading.dates import date_in_url, find_dates, parse_date
 from crawlers.reading.decode import decode
 from crawlers.reading.page import read_page
+from crawlers.reading.title import find_title
 from crawlers.reading.tree import parse_html, select, text_of
 from crawlers.spiders.xml import feed_entries, sitemap_entries
 from pipeline.errors import QuarantineError
@@ -44,6 +45,7 @@ DATES = [
     ("前天", "2026-11-19 00:00", "day"),
     ("3小时前", "2026-11-21 09:00", "minute"),
     ("5 分钟前", "2026-11-21 11:55", "minute"),
+    ("2026-11-1809:26清江晚报", "2026-11-18 09:26", "minute"),
     ("20190613081800", "2019-06-13 08:18", "minute"),
     ("Fri, 20 Nov 2026 00:18:00 GMT", "2026-11-20 08:18", "minute"),
 ]
@@ -235,6 +237,13 @@ def test_the_year_of_a_day_without_one_is_the_page_s_own() -> None:
     assert day("<footer>© 2019</footer>") == ""  # unknown beats wrong
 
 
+def test_a_line_of_the_template_never_takes_the_text_with_it() -> None:
+    text = "检察机关通报案件办理情况，" * 10 + "。"
+    assert tidy(f"来源：清江日报\n责任编辑：小岭\n{text}\n打印 关闭", "") == text
+    assert text in tidy(f"导语一句。\n编辑：小岭\n{text}", "")
+    assert tidy("声明：以上为本院唯一公告。", "声明")
+
+
 def test_no_line_makes_tidying_slow() -> None:
     for line in ("1" * 5000 + "x", "打印" * 2500 + "x", "[1] " * 2000 + "x", "来源：" * 2000):
         assert tidy(f"正文。\n{line}", "") and tidy(f"{line}\n正文。", "")
@@ -261,6 +270,40 @@ def test_selectors_in_css_and_xpath_and_bad_ones() -> None:
     )
     for bad in ("p[", "//p[", ":::", "(", ""):
         assert select(root, bad) == []
+
+
+TITLES = [
+    ("<title>听证公告_清江市人民检察院</title><div><h1>清江市人民检察院</h1></div><p>听证公告</p>", "听证公告"),
+    (
+        "<title>清江市人民政府 部门动态 我市召开冬季供暖调度会议</title><h2>我市召开冬季供暖调度会议</h2>",
+        "我市召开冬季供暖调度会议",
+    ),
+    ("<title>夜里十点以后安静了|噪声|检察建议_河湾新闻_河湾网</title>", "夜里十点以后安静了"),
+    ("<title>人民至上--一线见闻--河湾网</title>", "人民至上"),
+    ("<title>松岭水库回头看——清水回来了</title>", "松岭水库回头看——清水回来了"),
+    ("<title>松岭水库回头看——河湾新闻网</title>", "松岭水库回头看"),
+    (
+        '<title>清江市人民检察院</title><div class="logo">清江市人民检察院</div><div class="article-title">检察长接访日安排公布</div>',
+        "检察长接访日安排公布",
+    ),
+    ('<title></title><meta property="og:title" content="一库清水回来了">', "一库清水回来了"),
+    ("<title>3-1逆转！清江女足晋级_体育频道</title><h1>3-1逆转！清江女足晋级</h1>", "3-1逆转！清江女足晋级"),
+    (
+        "<title>标题被截断的一条很长的新闻它的名字...-河湾网</title><h1>标题被截断的一条很长的新闻它的名字其实更长</h1>",
+        "标题被截断的一条很长的新闻它的名字其实更长",
+    ),
+    ("<title>「热点」检察官答疑_河湾网</title><h1>「热点」检察官答疑</h1><h2>相关阅读</h2>", "「热点」检察官答疑"),
+    ("<title>河湾区检察院通报三起案件-新闻中心-河湾区人民检察院</title><h1>新闻中心</h1>", "河湾区检察院通报三起案件"),
+    (
+        '<title>新闻中心_河湾区人民检察院</title><h1>河湾区人民检察院</h1><div class="con_title">河湾区检察院通报三起案件</div>',
+        "河湾区检察院通报三起案件",
+    ),
+]
+
+
+@pytest.mark.parametrize(("page", "title"), TITLES)
+def test_titles_without_the_names_of_site_and_column(page: str, title: str) -> None:
+    assert find_title(parse_html(page))[0] == title
 
 
 def test_comment_blocks_are_cut_and_articles_stay() -> None:
