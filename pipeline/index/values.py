@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import date
 
 from models import taxonomy
@@ -9,23 +11,24 @@ from pipeline.index.query import QueryError
 from pipeline.records import CHANNEL_NAMES
 
 FLAGS: dict[str, bool] = {
-    "1": True,
-    "true": True,
-    "yes": True,
-    "是": True,
-    "0": False,
-    "false": False,
-    "no": False,
-    "否": False,
+    **dict.fromkeys(("1", "true", "yes", "是"), True),
+    **dict.fromkeys(("0", "false", "no", "否"), False),
 }
 LEVELS: dict[str, int] = {
     "1": 1, "2": 2, "3": 3, "4": 4, "红": 1, "橙": 2, "黄": 3, "蓝": 4, "I": 1, "II": 2, "III": 3, "IV": 4,
 }  # fmt: skip
+
+
+def _typed(names: Mapping[str, str]) -> dict[str, str]:
+    """What can be typed → code; a remark in parentheses is no part of a name."""
+    return {re.split("[(（]", name)[0]: code for code, name in names.items()}
+
+
 _CODES: dict[str, dict[str, str]] = {
-    "channel": {name: code for code, name in CHANNEL_NAMES.items()},
-    "role": {name: code for code, name in taxonomy.ROLE_NAMES.items()},
-    "sentiment": {name: code for code, name in taxonomy.SENTIMENT_NAMES.items()},
-    "topics": {name: code for code, name in taxonomy.TOPIC_NAMES.items()},
+    "channel": _typed(CHANNEL_NAMES),
+    "role": _typed(taxonomy.ROLE_NAMES),
+    "sentiment": _typed(taxonomy.SENTIMENT_NAMES),
+    "topics": _typed(taxonomy.TOPIC_NAMES),
     "level": {name: str(number) for name, number in LEVELS.items()},
 }
 

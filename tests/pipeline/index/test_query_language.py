@@ -77,6 +77,7 @@ QUERIES: list[tuple[str, str]] = [
     ("倾向:positive", "app"),
     ("话题:case_handling", "dropped charged"),
     ("话题:冒充检察机关诈骗", "scam"),
+    ("话题:疑似不实信息", ""),
     ("话题:case_handling -话题:procedure_rights", "charged"),
     ("等级:2", "dropped scam"),
     ("等级:橙", "dropped scam"),
