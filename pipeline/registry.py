@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -85,7 +85,7 @@ def commit(session: Session, captures: Sequence[Capture], entries: Sequence[Know
         elif entry.changed:
             changed.append({
                 "id": entry.id, "revision": entry.revision, "content_hash": entry.content_hash, "last_seen": capture.first_seen,
-                "story_id": entry.story_id,
+                "story_id": entry.story_id, "index_name": capture.channel,
             })  # fmt: skip
         else:
             seen.append({"id": entry.id, "last_seen": capture.first_seen})
@@ -106,6 +106,12 @@ def commit(session: Session, captures: Sequence[Capture], entries: Sequence[Know
         fresh = [{"alias": a, "id": aliases[a]} for a in chunk if a not in there]
         if fresh:
             session.execute(RegistryAlias.__table__.insert(), fresh)  # type: ignore[attr-defined]
+
+
+def forget_index(session: Session, ids: Iterable[str]) -> None:
+    """Note, before a purge, that no index holds these documents any more; the identity stays. A revision puts it back."""
+    for chunk in _chunks(sorted(ids)):
+        session.execute(update(RegistryRow).where(RegistryRow.id.in_(chunk)).values(index_name=""))
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

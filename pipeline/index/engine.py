@@ -113,6 +113,10 @@ class Index(Protocol):
         """Cells of public posts; counts are multiples of k."""
         ...
 
+    def older(self, channel: str, before: datetime) -> set[str]:
+        """Ids of items of a channel that occurred before: what `purge` would delete."""
+        ...
+
     def purge(self, channel: str, before: datetime, keep: Iterable[str]) -> int:
         """Delete documents of a channel that occurred before, except those whose item id is in `keep`."""
         ...

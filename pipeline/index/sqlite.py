@@ -122,6 +122,10 @@ class SqliteIndex:
         rows = dict(self._rows("SELECT office_id, document FROM items WHERE id = ?", (item_id,)))
         return next((from_document(json.loads(rows[o])) for o in office_ids if o in rows), None)
 
+    def older(self, channel: str, before: datetime) -> set[str]:
+        sql = "SELECT DISTINCT id FROM items WHERE channel = ? AND occurred_at < ?"
+        return {item_id for (item_id,) in self._rows(sql, (channel, _ms(before)))}
+
     def indexed_since(self, after: datetime, office_ids: Sequence[str]) -> Iterator[Item]:
         where = f"(indexed_at, doc_id) > (?, ?) AND office_id IN ({','.join('?' * len(office_ids))})"
         sql = f"SELECT document FROM items WHERE {where} ORDER BY indexed_at, doc_id LIMIT ?"  # noqa: S608 (marks only)

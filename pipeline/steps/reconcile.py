@@ -21,6 +21,7 @@ from pipeline.desk.tables import (
     Task,
 )
 from pipeline.index.engine import Index
+from pipeline.records import WHOLE
 from pipeline.settings import Home
 from pipeline.spool import Spool
 from pipeline.staging import Staging
@@ -60,19 +61,16 @@ def _batches(home: Home, session: Session) -> Iterator[str]:
 
 def _documents(home: Home, session: Session, index: Index) -> Iterator[str]:
     offices = [o.id for o in home.offices]
-    purged = (
-        session.scalar(select(func.coalesce(func.sum(Counter.value), 0)).where(Counter.name == "index.purged")) or 0
-    )
     missing = stale = 0
-    rows = session.execute(select(RegistryRow.id, RegistryRow.revision).where(RegistryRow.channel != "public"))
+    rows = session.execute(select(RegistryRow.id, RegistryRow.revision).where(RegistryRow.index_name.in_(WHOLE)))
     for item_id, revision in rows:
         item = index.get(item_id, offices)
         if item is None:
             missing += 1
         elif item.revision != revision:
             stale += 1
-    if missing > purged:
-        yield f"登记过的文章有 {missing - purged} 篇不在索引里"
+    if missing:
+        yield f"登记过的文章有 {missing} 篇不在索引里"
     if stale:
         yield f"索引里有 {stale} 篇不是最新版本"
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 
+from pipeline import registry
 from pipeline.desk import counters
 from pipeline.desk.database import Database
 from pipeline.desk.tables import Heartbeat, Incident, IssueItem, Session, SignInLink, StoryBand
@@ -43,6 +44,8 @@ def upkeep(home: Home, db: Database, index: Index, now: datetime) -> UpkeepRepor
     purged = 0
     for channel in sorted(WHOLE):
         before = now - timedelta(days=home.settings.retention(channel))
+        with db.write() as session:  # first: after a kill in between, the next run deletes what is noted here
+            registry.forget_index(session, index.older(channel, before) - pinned)
         purged += index.purge(channel, before, pinned)
     with db.write() as session:
         counters.add(session, "index.purged", purged, now)

@@ -153,6 +153,7 @@ def test_purge_takes_what_is_old_of_that_channel_and_leaves_what_is_pinned(engin
         item("edge", text="旧闻", occurred_at=NOW - day), item("letter", text="旧闻", channel="submission", occurred_at=old),
     ])  # fmt: skip
     keep = {ident("pinned"), *(ident(n) for n in range(600))}  # more than one batch of a large purge
+    assert engine.older("media", NOW - day) == {ident("pinned"), *(ident(n) for n in range(1200))}
     assert engine.purge("media", NOW - day, keep) == 600
     assert engine.purge("media", NOW - day, keep) == 0
     assert engine.count(Search((CITY,), parse("旧闻"))) == 604 == engine.count(ALL)

@@ -11,6 +11,7 @@ import pytest
 from house import NAME, OFFICE, House, article, letter, with_settings
 from making import HOUR, NOW, bytes_anywhere, ident
 
+from pipeline import registry
 from pipeline.desk.tables import Counter, Heartbeat, Incident, IssueItem, Notification, StoryBand
 from pipeline.errors import RetryLater
 from pipeline.staging import Staging
@@ -62,6 +63,21 @@ def test_an_open_incident_pins_its_items(house: House) -> None:
     with house.db.write() as s:
         s.get_one(Incident, "i1").state = "closed"
     assert house.upkeep(late).purged == 1 and house.item(1) is None
+
+
+def test_a_purge_hides_no_loss_and_a_kill_in_it_is_no_loss(house: House) -> None:
+    late = NOW + 200 * DAY
+    house.ingest(article(1), article(2, now=late))
+    with house.db.write() as s:
+        registry.forget_index(s, [ident(1)])  # and then the process died
+    assert house.findings(late) == [] and house.item(1) is not None
+    assert house.upkeep(late).purged == 1 and house.findings(late) == []
+    house.index.purge("media", late + DAY, ())
+    assert house.findings(late) == ["登记过的文章有 1 篇不在索引里"]
+    house.ingest(
+        article(1, f"{NAME}更正旧闻。", now=late), now=late
+    )  # an edit of a purged one is indexed, and missed again
+    assert house.item(1) is not None and house.findings(late) == ["登记过的文章有 1 篇不在索引里"]
 
 
 def test_staging_is_dead_after_72_hours_and_what_nobody_heard_is_counted(house: House) -> None:
