@@ -19,6 +19,7 @@ MIN_CHARACTERS = 40  # shorter texts are alike by chance
 SPAN = 12  # a shared phrase is at least this long
 
 _NOISE = re.compile(r"\W+")
+_EMPTY = MinHash(num_perm=PERMUTATIONS, seed=1, hashfunc=zlib.crc32)  # its permutations are costly to draw
 _EDGES = " ，。！？；：、…—,.!?;:~～"
 
 
@@ -33,7 +34,7 @@ def bands(text: str) -> list[str]:
     flat = _NOISE.sub("", text)
     if len(flat) < MIN_CHARACTERS:
         return []
-    sketch = MinHash(num_perm=PERMUTATIONS, seed=1, hashfunc=zlib.crc32)
+    sketch = _EMPTY.copy()
     sketch.update_batch({flat[i : i + SHINGLE].encode("utf-8", "replace") for i in range(len(flat) - SHINGLE + 1)})
     values = sketch.hashvalues
     return [

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from pipeline.desk.tables import RegistryAlias, RegistryRow
+from pipeline.desk.tables import IssueItem, RegistryAlias, RegistryRow
 from pipeline.records import Capture
 from pipeline.urls import CANONICALISER_VERSION
 
@@ -37,11 +37,11 @@ def resolve(session: Session, captures: Sequence[Capture], hashes: Sequence[str]
     """
     wanted = {form for c in captures for form in (c.id, *c.aliases)}
     ids = dict.fromkeys(wanted, "")
-    for chunk in _chunks(sorted(wanted)):
+    for chunk in chunks(sorted(wanted)):
         found = session.execute(select(RegistryAlias.alias, RegistryAlias.id).where(RegistryAlias.alias.in_(chunk)))
         ids.update({row.alias: row.id for row in found})
     known: dict[str, Known] = {}
-    for chunk in _chunks(sorted(wanted | set(ids.values()))):
+    for chunk in chunks(sorted(wanted | set(ids.values()))):
         rows = session.execute(
             select(
                 RegistryRow.id,
@@ -101,7 +101,7 @@ def commit(session: Session, captures: Sequence[Capture], entries: Sequence[Know
         for form in (capture.id, *capture.aliases)
         if form != entry.id
     }
-    for chunk in _chunks(sorted(aliases)):
+    for chunk in chunks(sorted(aliases)):
         there = set(session.scalars(select(RegistryAlias.alias).where(RegistryAlias.alias.in_(chunk))))
         fresh = [{"alias": a, "id": aliases[a]} for a in chunk if a not in there]
         if fresh:
@@ -109,11 +109,16 @@ def commit(session: Session, captures: Sequence[Capture], entries: Sequence[Know
 
 
 def forget_index(session: Session, ids: Iterable[str]) -> None:
-    """Note, before a purge, that no index holds these documents any more; the identity stays. A revision puts it back."""
-    for chunk in _chunks(sorted(ids)):
+    """Note, before a purge, that no index and no issue holds these documents any more; the identity stays.
+
+    A revision puts it back.
+    """
+    for chunk in chunks(sorted(ids)):
+        session.execute(delete(IssueItem).where(IssueItem.item_id.in_(chunk)))
         session.execute(update(RegistryRow).where(RegistryRow.id.in_(chunk)).values(index_name=""))
 
 
-def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Pieces short enough for one IN list."""
     for start in range(0, len(values), _CHUNK):
         yield values[start : start + _CHUNK]

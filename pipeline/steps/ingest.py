@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from models.scorer import Scorer
@@ -137,7 +137,9 @@ def _ingest_batch(
     )  # fmt: skip
     with db.write() as session:
         registry.commit(session, opened.captures, entries)
-        session.add_all(StoryBand(band=band, story_id=story_id, seen_at=now) for band, story_id in bands.items())
+        if bands:
+            rows = [{"band": band, "story_id": story_id, "seen_at": now} for band, story_id in bands.items()]
+            session.execute(insert(StoryBand), rows)
         session.add(row)
         for number, error in opened.bad:
             session.merge(
@@ -182,16 +184,21 @@ def _open(batch: Batch, staging: Staging, spool: Spool) -> _Opened:
 
 def _stories(session: Session, captures: Sequence[Capture], entries: list[Known]) -> dict[str, str]:
     """Give each new or changed whole document its story; returns the bands that are new."""
+    own = {
+        n: dedup.bands(capture.text)
+        for n, (capture, entry) in enumerate(zip(captures, entries, strict=True))
+        if capture.channel != "public" and (entry.new or entry.changed)
+    }
+    known: dict[str, str] = {}
+    for chunk in registry.chunks(sorted({band for bands in own.values() for band in bands})):
+        rows = session.execute(select(StoryBand.band, StoryBand.story_id).where(StoryBand.band.in_(chunk)))
+        known.update({row.band: row.story_id for row in rows})
     remember: dict[str, str] = {}
-    for n, (capture, entry) in enumerate(zip(captures, entries, strict=True)):
-        if capture.channel == "public" or not (entry.new or entry.changed):
-            continue
-        own = dedup.bands(capture.text)
-        rows = session.execute(select(StoryBand.band, StoryBand.story_id).where(StoryBand.band.in_(own))) if own else ()
-        known = {row.band: row.story_id for row in rows} | {b: remember[b] for b in own if b in remember}
-        story_id = entry.story_id or dedup.story_of(entry.id, own, known)
-        entries[n] = replace(entry, story_id=story_id)
-        remember |= {band: story_id for band in own if band not in known}
+    for n, bands in own.items():
+        story_id = entries[n].story_id or dedup.story_of(entries[n].id, bands, known)
+        entries[n] = replace(entries[n], story_id=story_id)
+        remember |= {band: story_id for band in bands if band not in known}
+        known |= {band: story_id for band in bands if band not in known}
     return remember
 
 

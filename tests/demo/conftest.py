@@ -6,14 +6,28 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = "2026-11-21T21:00"  # a fixed end of the story: Shanghai time
+
+# The story's four threads: topic of the issue that each must become → words of which its title or keywords hold one.
+THREADS = {
+    "impersonation_scam": ("冒充", "骗子", "诈骗", "转账", "安全账户"),
+    "service_access": ("12309", "热线", "电话", "接听", "打不通"),
+    "case_handling": ("不起诉", "夜市", "检察院"),
+    "privacy_leak": ("未成年", "泄露", "学生", "孩子", "信息"),
+}
+
+
+def told_of(rows: Iterable[Any], topic: str, words: Iterable[str]) -> list[Any]:
+    """The issues that tell one thread."""
+    return [r for r in rows if topic in r.topics and any(w in r.title + "".join(r.keywords) for w in words)]
 
 
 def tingjian(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

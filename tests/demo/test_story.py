@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NOW, tingjian
+from conftest import NOW, THREADS, tingjian, told_of
 from sqlalchemy import select
 
 from pipeline.desk.database import Database
@@ -39,18 +39,10 @@ def test_status_says_what_went_in_and_out(demo_home: Path) -> None:
     assert set(state["outbox"]) <= {"sent", "pending"} and state["outbox"]["sent"] >= 3
 
 
-@pytest.mark.parametrize(
-    ("topic", "words"),
-    [
-        ("impersonation_scam", ("冒充", "骗子", "诈骗", "转账", "安全账户")),
-        ("service_access", ("12309", "热线", "电话", "接听", "打不通")),
-        ("case_handling", ("不起诉", "夜市", "检察院")),
-        ("privacy_leak", ("未成年", "泄露", "学生", "孩子", "信息")),
-    ],
-)
-def test_each_thread_of_the_story_becomes_an_issue(demo_home: Path, topic: str, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("topic", THREADS)
+def test_each_thread_of_the_story_becomes_an_issue(demo_home: Path, topic: str) -> None:
     rows = _issues(demo_home)
-    fitting = [r for r in rows if topic in r.topics and any(w in r.title + "".join(r.keywords) for w in words)]
+    fitting = told_of(rows, topic, THREADS[topic])
     assert fitting, [(r.title, r.topics, r.keywords) for r in rows]
     assert min(r.level for r in fitting) <= 3
 
