@@ -54,7 +54,7 @@ def text_mail(facts: dict[str, Any], desk_url: str) -> str:
     if facts["issues"]:
         lines += ["", "本周议题"]
         for issue in facts["issues"]:
-            lines.append(f"[{_LEVELS[issue['level']][0]}] {issue['title']}({_size(issue)})")
+            lines.append(f"[{_LEVELS[issue['level']][0]}] {issue['title']}（{_size(issue)}）")
             lines.append(f"    {'；'.join(issue['reasons'])}")
             lines.append(f"    {desk_url}/issues/{issue['id']}")
     if facts["incidents"]["rows"]:

@@ -72,7 +72,7 @@ def _clocks(facts: dict[str, Any]) -> str:
         return ""
     text = f"到期时限 {c['met'] + c['missed']} 个，按时 {c['met']} 个，超时 {c['missed']} 个"
     if c["missed_by"]:
-        text += ":" + "、".join(f"{name} {n} 个" for name, n in c["missed_by"].items())
+        text += "：" + "、".join(f"{name} {n} 个" for name, n in c["missed_by"].items())
     return text + "。"
 
 

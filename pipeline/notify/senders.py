@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pipeline.errors import ConfigurationError
+from pipeline.errors import ConfigurationError, RetryLater, storage
 from pipeline.notify.mail import BadAddress, compose
 from pipeline.notify.outcomes import Ambiguous, Message, Outcome, Permanent, RetryAfter, Sender, Sent
 from pipeline.settings import Home
@@ -36,14 +36,17 @@ class FolderSender:
         path = self.folder / f"{message.id}.eml"
         scratch = self.folder / f".{message.id}.{os.getpid()}.part"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with scratch.open("wb") as f:
-                f.write(data)
-                f.flush()
-                os.fsync(f.fileno())
-            scratch.rename(path)
-        except OSError as error:
-            return RetryAfter(f"写不进通知目录（{error.strerror}）", channel_down=True)
+            with storage("通知目录"):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with scratch.open("wb") as f:
+                    f.write(data)
+                    f.flush()
+                    os.fsync(f.fileno())
+                scratch.rename(path)
+        except RetryLater as error:
+            with contextlib.suppress(OSError):
+                scratch.unlink()
+            return RetryAfter(str(error), channel_down=True)
         return Sent()
 
 
@@ -142,5 +145,5 @@ def build_senders(home: Home, environ: Mapping[str, str] | None = None) -> dict[
 
 def _refused(code: int, what: str) -> Outcome:
     if 500 <= code < 600:
-        return Permanent(f"邮件服务器不接受{what}({code})")
-    return RetryAfter(f"邮件服务器暂不接受{what}({code})", timedelta(minutes=1))
+        return Permanent(f"邮件服务器不接受{what}（{code}）")
+    return RetryAfter(f"邮件服务器暂不接受{what}（{code}）", timedelta(minutes=1))

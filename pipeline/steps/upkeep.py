@@ -6,11 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session as DatabaseSession
 
 from pipeline import registry
 from pipeline.desk import counters
 from pipeline.desk.database import Database
-from pipeline.desk.tables import Heartbeat, Incident, IssueItem, Session, SignInLink, StoryBand
+from pipeline.desk.tables import (
+    Heartbeat,
+    Incident,
+    IssueItem,
+    IssueRedirect,
+    IssueRow,
+    Session,
+    SignInLink,
+    StoryBand,
+)  # fmt: skip
 from pipeline.index.engine import Index
 from pipeline.records import WHOLE
 from pipeline.settings import Home
@@ -47,13 +57,27 @@ def upkeep(home: Home, db: Database, index: Index, now: datetime) -> UpkeepRepor
         with db.write() as session:  # first: after a kill in between, the next run deletes what is noted here
             registry.forget_index(session, index.older(channel, before) - pinned)
         purged += index.purge(channel, before, pinned)
+    old = now - timedelta(days=home.settings.retention("public"))  # what was heard of the public: cells and issues
+    index.purge("public", old, ())
     with db.write() as session:
         counters.add(session, "index.purged", purged, now)
+        counters.add(session, "issues.purged", _forget_issues(session, old), now)
         session.execute(delete(StoryBand).where(StoryBand.seen_at < now - STORY_MEMORY))
         session.execute(delete(Session).where(Session.expires_at < now))
         session.execute(delete(SignInLink).where(SignInLink.expires_at < now))
         session.merge(Heartbeat(name="upkeep", beat_at=now, state={"staged": gone, "purged": purged}))
     return UpkeepReport(gone, purged, pinned)
+
+
+def _forget_issues(session: DatabaseSession, before: datetime) -> int:
+    """Delete issues that nobody has spoken of since, except those of an incident which is not closed."""
+    held = select(Incident.subject_id).where(Incident.subject_kind == "issue", Incident.state != "closed")
+    gone = list(session.scalars(select(IssueRow.id).where(IssueRow.last_at < before, IssueRow.id.not_in(held))))
+    for issue_id in gone:
+        session.execute(delete(IssueItem).where(IssueItem.issue_id == issue_id))
+        session.execute(delete(IssueRedirect).where(IssueRedirect.new_id == issue_id))
+        session.execute(delete(IssueRow).where(IssueRow.id == issue_id))
+    return len(gone)
 
 
 def pinned_items(db: Database) -> frozenset[str]:

@@ -62,12 +62,15 @@ def watch(home: Home, db: Database, index: Index, now: datetime) -> WatchReport:
     book = _Book(load_rules(home.config / "rules.yaml", plans), plans, load_post(home), home.settings.k)
     offices = [o.id for o in home.offices]
     report = WatchReport()
-    with db.write() as session:
+    with db.read() as session:
         beat = session.get(Heartbeat, NAME)
-        state = dict(beat.state) if beat else {}
-        since = (datetime.fromisoformat(state["watermark"]) if "watermark" in state else now) - OVERLAP
-        start = since if beat else datetime.fromtimestamp(0, now.tzinfo)  # the first round looks at all there is
-        items = [i for i in index.indexed_since(start, offices) if i.indexed_at <= now]
+    since = (datetime.fromisoformat(beat.state["watermark"]) if beat else now) - OVERLAP
+    start = since if beat else datetime.fromtimestamp(0, now.tzinfo)  # the first round looks at all there is
+    # before the transaction, so that nobody waits for it; another round in between does no harm: ids are deterministic
+    items = [i for i in index.indexed_since(start, offices) if i.indexed_at <= now]
+    with db.write() as session:
+        last = session.get(Heartbeat, NAME)
+        state = dict(last.state) if last else {}
         issues = issues_of(session, [i.id for i in items])
         subjects = [
             *_issues(session, since, now, first=beat is None, k=book.k),

@@ -16,6 +16,8 @@ from sqlalchemy.exc import OperationalError
 from pipeline.desk import counters
 from pipeline.desk.database import Database
 from pipeline.errors import QuarantineError, RetryLater, storage
+from pipeline.notify.outcomes import Message, RetryAfter, Sent
+from pipeline.notify.senders import FolderSender
 from pipeline.privacy.seal import seal
 from pipeline.privacy.staging_keys import StagingKeys
 from pipeline.settings import Home
@@ -120,3 +122,13 @@ def test_setting_aside_needs_room_too(tmp_path: Path) -> None:
         spool.set_aside(batch, line[0], line[1], QuarantineError("bad"))
     assert list((tmp_path / "quarantine").iterdir()) == []
     assert spool.expire_aside(NOW + HOUR) == 0
+
+
+def test_the_outbox_folder_on_a_full_disk_waits_and_leaves_no_half_mail(tmp_path: Path) -> None:
+    sender = FolderSender(tmp_path / "outbox", "听见 <tingjian@desk.test>")
+    message = Message("m1", "ABC234", "summary", "folder", "duty@desk.test", "题", "正文", "", NOW, 1, "c")
+    with full_disk(100):
+        outcome = sender.send(message)
+    assert outcome == RetryAfter("通知目录暂时用不了：磁盘已满，请清理后再试", channel_down=True)
+    assert list((tmp_path / "outbox").iterdir()) == []
+    assert sender.send(message) == Sent()

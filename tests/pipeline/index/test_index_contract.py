@@ -195,6 +195,8 @@ def test_a_cell_is_set_and_never_falls(engine: Index) -> None:
     assert engine.write_signals([cell(5)]) == 0
     assert engine.signals([CITY], NOW, NOW + HOUR, "hour") == [cell(10)]
     assert engine.signals([CITY], NOW - HOUR, NOW, "hour") == engine.signals([], NOW, NOW + HOUR, "hour") == []
+    assert engine.purge("public", NOW, ()) == 0 and engine.purge("public", NOW + HOUR, ()) == 3
+    assert engine.signals([CITY, DISTRICT], NOW, NOW + HOUR, "hour") == []
 
 
 def test_a_snippet_is_plain_text_around_the_match(engine: Index) -> None:

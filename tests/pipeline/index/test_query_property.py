@@ -37,15 +37,19 @@ def random_library(tmp_path_factory: pytest.TempPathFactory) -> SqliteIndex:
 Atom = tuple[str, bool]  # a character or a word, and whether it is a character right after another
 
 
+def chinese(char: str) -> bool:
+    return "\u4e00" <= char <= "\u9fff" or char == "〇"
+
+
 def atoms(text: str) -> list[Atom]:
     """Readable without any index: Chinese characters one by one, other words whole, one mark where sentences end."""
     found: list[Atom] = []
     before = ""
     for char in text.replace("Ｂ", "B").replace("！", "!").lower():
-        if "\u4e00" <= char <= "\u9fff":
-            found.append((char, "\u4e00" <= before <= "\u9fff"))
+        if chinese(char):
+            found.append((char, chinese(before)))
         elif char.isalnum():
-            if before.isalnum() and not "\u4e00" <= before <= "\u9fff":
+            if before.isalnum() and not chinese(before):
                 found[-1] = (found[-1][0] + char, False)
             else:
                 found.append((char, False))

@@ -12,7 +12,7 @@ from house import NAME, OFFICE, House, article, letter, with_settings
 from making import HOUR, NOW, bytes_anywhere, ident
 
 from pipeline import registry
-from pipeline.desk.tables import Counter, Heartbeat, Incident, IssueItem, Notification, StoryBand
+from pipeline.desk.tables import Counter, Heartbeat, Incident, IssueItem, IssueRow, Notification, StoryBand
 from pipeline.errors import RetryLater
 from pipeline.staging import Staging
 from pipeline.steps.locks import only_one
@@ -161,3 +161,21 @@ def test_old_bands_go_and_the_heart_beats(house: House) -> None:
 def test_it_waits_for_an_ingest(house: House) -> None:
     with only_one(house.home.folder, "ingest"), pytest.raises(RetryLater, match="另一个进程"):
         house.upkeep()
+
+
+def test_what_was_heard_goes_too_but_not_from_under_an_incident(house: House) -> None:
+    for day, text in ((0, "的咨询热线打了三天没人接，谁能管一管"), (1, "门口的停车场连着一周进不去，谁来管一管")):
+        now = NOW + day * DAY
+        house.ingest(*(house.says(f"{day}{n}", f"p{n}", NAME + text, now) for n in range(5)), now=now)
+        house.hear(now)
+    issues = house.rows(IssueRow)
+    assert len(issues) >= 1 and house.index.signals([OFFICE], NOW - DAY, NOW + 2 * DAY, "day")
+    incident(house, "issue", issues[0].id)
+    late = NOW + 200 * DAY
+    house.upkeep(late)
+    assert [i.id for i in house.rows(IssueRow)] == [issues[0].id]
+    assert house.index.signals([OFFICE], NOW - DAY, NOW + 2 * DAY, "day") == []
+    with house.db.write() as s:
+        s.get_one(Incident, issues[0].id[:8]).state = "closed"
+    house.upkeep(late)
+    assert house.rows(IssueRow) == []
