@@ -11,8 +11,9 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pipeline.privacy.seal import Envelope
 from pipeline.privacy.staging_keys import KEY_LIFE
 
 BATCH_SIZE = 500
+_WRITING = timedelta(hours=1)  # no writer takes so long for one batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,12 @@ class Spool:
             path.unlink(missing_ok=True)
         return len(old)
 
-    def clear_scratch(self) -> None:
-        """Delete half-written files of killed writers; call it while none writes."""
+    def clear_scratch(self, now: datetime) -> None:
+        """Delete what killed writers left half-written more than an hour before `now`."""
         for path in self.scratch.glob("*"):
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # its writer has just committed it
+                if now.timestamp() - path.stat().st_mtime > _WRITING.total_seconds():
+                    path.unlink()
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -20,7 +20,7 @@ from pipeline.desk.tables import (
     RegistryRow,
     Task,
 )
-from pipeline.index.engine import Index
+from pipeline.index.engine import Index, Search
 from pipeline.records import WHOLE
 from pipeline.settings import Home
 from pipeline.spool import Spool
@@ -61,14 +61,15 @@ def _batches(home: Home, session: Session) -> Iterator[str]:
 
 def _documents(home: Home, session: Session, index: Index) -> Iterator[str]:
     offices = [o.id for o in home.offices]
-    missing = stale = 0
+    missing = stale = held = 0
     rows = session.execute(select(RegistryRow.id, RegistryRow.revision).where(RegistryRow.index_name.in_(WHOLE)))
     for item_id, revision in rows:
-        item = index.get(item_id, offices)
-        if item is None:
-            missing += 1
-        elif item.revision != revision:
-            stale += 1
+        readings = [item for office in offices if (item := index.get(item_id, [office])) is not None]
+        missing += not readings
+        stale += any(item.revision != revision for item in readings)
+        held += len(readings)
+    if index.count(Search(office_ids=tuple(offices))) > held:
+        yield "索引里有没有登记过的文章"
     if missing:
         yield f"登记过的文章有 {missing} 篇不在索引里"
     if stale:

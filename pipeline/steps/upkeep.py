@@ -49,7 +49,9 @@ def upkeep(home: Home, db: Database, index: Index, now: datetime) -> UpkeepRepor
             gone, _ = expire_staged(db, staging, now)
         finally:
             staging.close()
-        Spool(home.spool).expire_aside(now)
+        spool = Spool(home.spool)
+        spool.expire_aside(now)
+        spool.clear_scratch(now)
     pinned = pinned_items(db)
     purged = 0
     for channel in sorted(WHOLE):

@@ -163,8 +163,9 @@ def measure(home_folder: Path, posts: int, profile: Path | None) -> dict[str, An
 
 
 def resident_mb() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() // 1_048_576
+    """Our own memory, without the pages of files that SQLite maps."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.findall(r"RssAnon:\s+(\d+)", status)[0]) // 1024
 
 
 if __name__ == "__main__":

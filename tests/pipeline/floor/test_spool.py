@@ -83,7 +83,7 @@ def test_a_full_or_read_only_disk_changes_nothing(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from pipeline.spool import Spool
 spool = Spool(Path(sys.argv[1]))
@@ -106,5 +106,5 @@ def test_a_killed_writer_leaves_whole_batches_only(tmp_path: Path, delay: float)
     for batch in spool.batches():
         assert [line["open"]["n"] for _, line in batch.lines()] == list(range(500))
     assert spool.rejected == []
-    spool.clear_scratch()
+    spool.clear_scratch(datetime.now(UTC) + timedelta(hours=2))
     assert not list((tmp_path / "scratch").glob("*"))
