@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def test_a_full_or_read_only_disk_changes_nothing(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from pipeline.spool import Spool
 spool = Spool(Path(sys.argv[1]))
