@@ -28,7 +28,6 @@ SEVERAL = 3
 TOPIC_WEIGHT = 0.3  # of the topics, against 1 for all words
 TITLE_WEIGHT = 1.6  # a word in a title counts so often
 BACKGROUND_WEIGHT = 0.3  # a text of the general background counts so much, against 1 for a strand of this week
-COMMON = 0.35  # words in more than this share of the strands tell nothing
 MOST = 2000  # strands and issues compared in one run, newest first: the distance matrix is square
 TELLING = frozenset(
     {
@@ -106,15 +105,13 @@ def held_by(groups: Sequence[Sequence[Document]]) -> Counter[str]:
 def rarity(held: Mapping[str, int], total: int, background: Frequencies) -> dict[str, float]:
     """How much each word tells: ln of the inverse share of texts that hold it (Spärck Jones 1972).
 
-    `held`: word → how many of this window's `total` texts (or strands) hold it. Words of more than COMMON of them are left
-    out. The background keeps a quiet day's few texts from deciding.
+    `held`: word → how many of this window's `total` texts (or strands) hold it. The background keeps a quiet day's few texts
+    from deciding, and says which words are usual: a word that everybody uses this week may be what everybody speaks of.
     """
-    most = max(6.0, COMMON * total)
     everything = total + BACKGROUND_WEIGHT * background.texts
     return {
         word: math.log(everything / max(1.0, count + BACKGROUND_WEIGHT * background.of(word)))
         for word, count in held.items()
-        if count <= most
     }
 
 
