@@ -11,8 +11,8 @@ setup: $(STAMP) ## environment from the locked constraints, and the classifier
 	@$(BIN)/tingjian train --if-missing
 
 $(STAMP): deploy/constraints.txt pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "需要 Python 3.11(找不到 $(PYTHON);可以 make PYTHON=python3)"; exit 1; }
-	@echo "正在建立环境 .venv(第一次约两分钟)……"
+	@command -v $(PYTHON) >/dev/null || { echo "需要 Python 3.11（找不到 $(PYTHON)；可以 make PYTHON=python3）"; exit 1; }
+	@echo "正在建立环境 .venv（第一次约两分钟）……"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r deploy/constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

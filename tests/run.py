@@ -54,7 +54,8 @@ SUITES = [
     Suite("models", pytest("tests/models", "-m", QUICK)),
     Suite("crawlers", pytest("tests/crawlers", "tests/deploy", "-m", QUICK, "-n", "2")),
     Suite("pipeline", pytest("tests/pipeline", "-m", QUICK, "-n", "2")),
-    Suite("console", pytest("tests/console", "tests/flows", "-m", QUICK)),
+    Suite("console", pytest("tests/console", "-m", QUICK)),
+    Suite("flows", pytest("tests/flows", "-m", QUICK, "-n", "2")),
     Suite("demo", pytest("tests/demo", "-m", "demo")),
     Suite("browser", pytest("tests/browser", "-m", "browser")),
 ]
