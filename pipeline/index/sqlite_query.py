@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from pipeline.index.documents import milliseconds
 from pipeline.index.engine import Search
 from pipeline.index.query import And, Between, Is, Node, Not, Or, QueryError, Text
 from pipeline.index.tokens import fold, match_expression
@@ -25,9 +26,9 @@ def compile_search(search: Search) -> Clause:
     """The whole WHERE condition. A search without offices finds nothing. Raises QueryError on a bad value."""
     parts = [_any("office_id", search.office_ids)]
     if search.since is not None:
-        parts.append(Clause("occurred_at >= ?", (_ms(search.since),)))
+        parts.append(Clause("occurred_at >= ?", (milliseconds(search.since),)))
     if search.until is not None:
-        parts.append(Clause("occurred_at < ?", (_ms(search.until),)))
+        parts.append(Clause("occurred_at < ?", (milliseconds(search.until),)))
     parts += [_value(name, value) for name, value in search.filters.items()]
     if search.needs_answer is not None:
         parts.append(Clause("needs_answer = ?", (int(search.needs_answer),)))
@@ -110,7 +111,7 @@ def _between(node: Between) -> Clause:
 
 
 def _midnight(day: date) -> int:
-    return _ms(datetime(day.year, day.month, day.day, tzinfo=SHANGHAI))
+    return milliseconds(datetime(day.year, day.month, day.day, tzinfo=SHANGHAI))
 
 
 def _any(column: str, values: tuple[Any, ...]) -> Clause:
@@ -119,7 +120,3 @@ def _any(column: str, values: tuple[Any, ...]) -> Clause:
 
 def _join(word: str, clauses: list[Clause]) -> Clause:
     return Clause(word.join(f"({c.sql})" for c in clauses), tuple(v for c in clauses for v in c.values))
-
-
-def _ms(time: datetime) -> int:
-    return round(time.timestamp() * 1000)

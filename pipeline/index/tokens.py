@@ -11,10 +11,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-SENTENCE_END = "zzsentencezz"
-_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+SENTENCE_END, GAP = "zzsentencezz", "zzgapzz"
+HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _END = r"[。!?;\n]"  # of folded text
-_RUN = re.compile(rf"([{_HAN}]+)|([^\W_{_HAN}]+)|({_END})")
+_RUN = re.compile(rf"([{HAN}]+)|([^\W_{HAN}]+)|({_END})")
 
 
 def fold(text: str) -> str:
@@ -32,28 +32,38 @@ def match_expression(text: str) -> str:
 
     A sentence end inside is looked for too; one before or after is not.
     """
+    tokens = phrase_tokens(text)
+    if not tokens:
+        return ""
+    alone = len(tokens[-1]) == 1 and re.fullmatch(rf"[{HAN}]", tokens[-1]) is not None
+    return '"' + " ".join(t for t in tokens if t != GAP) + '"' + ("*" if alone else "")
+
+
+def phrase_tokens(text: str) -> list[str]:
+    """The tokens of `text` as a phrase, with a GAP between two Chinese runs (检，察 is not 检察)."""
     folded = fold(text)
-    tokens = list(_stream(folded))
+    tokens = list(_stream(folded, gaps=True))
     while tokens and tokens[0] == SENTENCE_END:
         del tokens[0]
     while tokens and tokens[-1] == SENTENCE_END:
         del tokens[-1]
-    if not tokens:
-        return ""
-    last = [han for han, word, _ in _RUN.findall(folded) if han or word][-1]
-    if len(last) > 1:
-        tokens.pop()  # the last run's closing character: something may follow it in the document
-    return '"' + " ".join(tokens) + '"' + ("*" if len(last) == 1 else "")
+    if tokens:
+        last = [han for han, word, _ in _RUN.findall(folded) if han or word][-1]
+        if len(last) > 1:
+            tokens.pop()  # the last run's closing character: something may follow it in the document
+    return tokens
 
 
-def _stream(folded: str) -> Iterator[str]:
-    ended = False  # 。” and a line break are one end
+def _stream(folded: str, gaps: bool = False) -> Iterator[str]:
+    ended = han_before = False  # 。” and a line break are one end
     for han, word, end in _RUN.findall(folded):
         if han:
+            if gaps and han_before:
+                yield GAP
             yield from (han[i : i + 2] for i in range(len(han) - 1))
             yield han[-1]
         elif word:
             yield word
         elif not ended:
             yield SENTENCE_END
-        ended = bool(end)
+        ended, han_before = bool(end), bool(han)

@@ -52,6 +52,21 @@ class ChannelSettings(Strict):
         return self
 
 
+class IndexSettings(Strict):
+    """Where items are searched: the embedded engine, or an Elasticsearch 8 of your own."""
+
+    engine: Literal["sqlite", "elasticsearch"] = "sqlite"
+    hosts: list[str] = ["https://127.0.0.1:9200"]
+    api_key_env: str = ""  # name of the environment variable that holds the key
+    ca_file: str = ""
+    timeout_seconds: float = Field(default=30, gt=0)
+    prefix: str = Field(
+        default="", pattern=r"^([a-z0-9][a-z0-9_.-]{0,40})?$"
+    )  # of index names, where offices share a cluster
+    shards: int = Field(default=1, ge=1)
+    replicas: int = Field(default=0, ge=0)
+
+
 class DigestSettings(Strict):
     weekday: int = Field(default=1, ge=1, le=7)  # Monday
     hour: int = Field(default=8, ge=0, le=23)
@@ -65,6 +80,7 @@ class Settings(Strict):
     database_url: str = ""  # empty: SQLite in the home folder
     model_folder: str = ""  # empty: the one that setup trained
     retention_days: dict[Literal["official", "media", "submission"], int] = {}
+    index: IndexSettings = IndexSettings()
     desk: DeskSettings = DeskSettings()
     crawl: CrawlSettings = CrawlSettings()
     channels: list[ChannelSettings] = Field(default=[ChannelSettings(id="folder", kind="folder")], min_length=1)

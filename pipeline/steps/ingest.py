@@ -32,6 +32,7 @@ from pipeline.staging import Post, Staging
 from pipeline.steps.crawl_reports import note_reports
 from pipeline.steps.expiry import expire_staged
 from pipeline.steps.locks import only_one
+from pipeline.urls import keyed_id
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class IngestReport:
 @dataclass(slots=True)
 class _Opened:
     captures: list[Capture] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)  # of each capture's line
     reports: list[dict[str, object]] = field(default_factory=list)
     bad: list[tuple[int, QuarantineError]] = field(default_factory=list)
     expired: int = 0
@@ -106,7 +108,8 @@ def _ingest_batch(
         spool.acknowledge(batch)
         return
     opened = _open(batch, staging, spool)
-    hashes = [dedup.content_hash(c.title, c.text) for c in opened.captures]
+    key = home.installation_key()
+    hashes = [_hash(c, key) for c in opened.captures]
     with db.read() as session:
         entries = registry.resolve(session, opened.captures, hashes)
         bands = _stories(session, opened.captures, entries)
@@ -127,9 +130,11 @@ def _ingest_batch(
             posts.append(_post(capture, entry, read, reader, now))
         else:
             items += _items(capture, entry, read, reader, now)
-    index.write_items(items)
+    refused = {doc_id.rpartition(":")[0]: reason for doc_id, reason in index.write_items(items).refused}
+    if refused:
+        _set_aside(batch, spool, opened, {opened.numbers[n]: refused.get(entries[n].id, "") for n in fresh})
     staging.put(posts, now)
-    whole = len(fresh) - len(posts)
+    whole = len(fresh) - len(posts) - len(refused)
     row = BatchRow(
         id=batch.id, source_id=batch.source_id, created_at=batch.created_at, committed_at=now, taken=batch.captures,
         items=whole, staged=len(posts), unchanged=len(opened.captures) - len(fresh), quarantined=len(opened.bad),
@@ -137,6 +142,7 @@ def _ingest_batch(
     )  # fmt: skip
     with db.write() as session:
         registry.commit(session, opened.captures, entries)
+        registry.forget_index(session, refused)
         if bands:
             rows = [{"band": band, "story_id": story_id, "seen_at": now} for band, story_id in bands.items()]
             session.execute(insert(StoryBand), rows)
@@ -174,12 +180,28 @@ def _open(batch: Batch, staging: Staging, spool: Spool) -> _Opened:
             if not capture.text.strip() and not capture.title.strip():
                 raise QuarantineError("empty_text")
             opened.captures.append(capture)
+            opened.numbers.append(number)
         except Unreadable:
             opened.expired += 1
         except QuarantineError as error:
             spool.set_aside(batch, number, line, error)
             opened.bad.append((number, error))
     return opened
+
+
+def _set_aside(batch: Batch, spool: Spool, opened: _Opened, reasons: dict[int, str]) -> None:
+    """What the index would not take: its envelope goes to quarantine, the rest of the batch goes on."""
+    for number, line in batch.lines():
+        if reasons.get(number):
+            error = QuarantineError("index_refused", reasons[number])
+            spool.set_aside(batch, number, line, error)
+            opened.bad.append((number, error))
+
+
+def _hash(capture: Capture, key: bytes) -> str:
+    """Of a public post the registry outlives the text: a plain hash would let anybody try what was said (DESIGN §3)."""
+    plain = dedup.content_hash(capture.title, capture.text)
+    return keyed_id(key, f"content/{plain}") if capture.channel == "public" else plain
 
 
 def _stories(session: Session, captures: Sequence[Capture], entries: list[Known]) -> dict[str, str]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
+from conftest import ENGINES, opened
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from making import item
 
-from pipeline.index.engine import Search
+from pipeline.index.engine import Index, Search
 from pipeline.index.query import And, Is, Node, Not, Or, QueryError, Text, parse
-from pipeline.index.sqlite import SqliteIndex
 from pipeline.records import Item
 
 PIECES = ["起", "诉", "不", "检", "起诉", "不起诉", "A", "b1", "2", "。", "，", " ", "！", "\n", "〇", "Ｂ"]
@@ -27,17 +27,21 @@ def _document(number: int) -> Item:
 DOCUMENTS = [_document(n) for n in range(250)]
 
 
-@pytest.fixture(scope="module")
-def random_library(tmp_path_factory: pytest.TempPathFactory) -> SqliteIndex:
-    index = SqliteIndex(Path(tmp_path_factory.mktemp("random")) / "index.db")
-    index.write_items(DOCUMENTS)
-    return index
+@pytest.fixture(params=ENGINES, scope="module")
+def random_library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    for index in opened(request.param, tmp_path_factory.mktemp("random"), request):
+        index.write_items(DOCUMENTS)
+        yield index
 
 
 Atom = tuple[str, bool]  # a character or a word, and whether it is a character right after another
 
 
 def chinese(char: str) -> bool:
+    return "\u4e00" <= char <= "\u9fff" or char == "〇"
+
+
+def is_han(char: str) -> bool:
     return "\u4e00" <= char <= "\u9fff" or char == "〇"
 
 
@@ -111,7 +115,7 @@ queries = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(queries)
-def test_sqlite_finds_what_the_tree_means(random_library: SqliteIndex, query: str) -> None:
+def test_the_engine_finds_what_the_tree_means(random_library: Index, query: str) -> None:
     try:
         tree = parse(query)
     except QueryError:
