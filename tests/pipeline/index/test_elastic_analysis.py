@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from conftest import drop, open_elastic
+from engines import drop, open_elastic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from conftest import ENGINES, opened
+from engines import ENGINES, opened
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from making import item

@@ -1,0 +1,43 @@
+"""Opening and dropping the engines that must all do the same."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.index.elastic import ElasticIndex
+from pipeline.index.engine import Index
+from pipeline.index.sqlite import SqliteIndex
+from pipeline.settings.home import IndexSettings
+
+ENGINES = ("sqlite", "elasticsearch")
+
+
+def open_elastic(url: str) -> ElasticIndex:
+    """An empty index under a prefix of its own."""
+    settings = IndexSettings(engine="elasticsearch", hosts=[url], prefix=f"test-{secrets.token_hex(4)}-")
+    return ElasticIndex(settings, ["city", "district"])
+
+
+def drop(index: ElasticIndex) -> None:
+    """Delete what `open_elastic` made."""
+    client, prefix = index.client, index.settings.prefix
+    for name in client.indices.get(index=f"{prefix}*"):
+        client.indices.delete(index=name)
+    for name in ("items", "signals"):
+        client.indices.delete_index_template(name=f"{prefix}{name}")
+    index.close()
+
+
+def opened(engine: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[Index]:
+    if engine == "sqlite":
+        index = SqliteIndex(folder / "index.db")
+        yield index
+        index.close()
+        return
+    elastic = open_elastic(request.getfixturevalue("elasticsearch_url"))
+    yield elastic
+    drop(elastic)
