@@ -62,10 +62,10 @@ def _batches(home: Home, session: Session) -> Iterator[str]:
 def _documents(home: Home, session: Session, index: Index) -> Iterator[str]:
     offices = [o.id for o in home.offices]
     missing = stale = held = 0
-    rows = session.execute(select(RegistryRow.id, RegistryRow.revision).where(RegistryRow.index_name.in_(WHOLE)))
-    for item_id, revision in rows:
+    columns = RegistryRow.id, RegistryRow.revision, RegistryRow.index_name
+    for item_id, revision, index_name in session.execute(select(*columns).where(RegistryRow.channel.in_(WHOLE))):
         readings = [item for office in offices if (item := index.get(item_id, [office])) is not None]
-        missing += not readings
+        missing += bool(index_name) and not readings  # without: purged, or about to be
         stale += any(item.revision != revision for item in readings)
         held += len(readings)
     if index.count(Search(office_ids=tuple(offices))) > held:
