@@ -46,7 +46,7 @@ TOPIC_NAMES: Final[dict[str, str]] = {
     "minors_victims": "未成年人与被害人",
     "privacy_leak": "个人信息与案情泄露",
     "impersonation_scam": "冒充检察机关诈骗",
-    "false_claim": "疑似不实信息(待核实)",
+    "false_claim": "疑似不实信息（待核实）",
     "help_request": "求助信访",
     "public_interest": "公益诉讼线索",
     "service_access": "检务服务",

@@ -17,6 +17,7 @@ HARM: dict[str, int] = {
     "procedure_rights": 2, "staff_conduct": 2, "false_claim": 1, "public_interest": 1, "help_request": 1, "service_access": 1,
 }  # fmt: skip
 THRESHOLDS = ((9, 1), (6, 2), (4, 3))  # points at least → level
+OWN_NEWS_SHARE = 0.5
 MIN_SHARE = 0.3  # of an issue's documents; a topic below it is a side remark
 
 
@@ -60,8 +61,10 @@ def issue_level(facts: Facts, now: datetime) -> tuple[int, list[Reason]]:
 
 
 def item_level(topics: Mapping[str, float], sensitive: bool, role: str, needs_answer: bool, weight: float) -> int:
-    """Level of one whole item on its own; what does not concern the office is blue."""
+    """Level of one whole item on its own; what does not concern the office, or is its own news, is blue."""
     if role in ("unrelated", "other_office"):
+        return 4
+    if "official_release" in topics and not needs_answer:
         return 4
     harm = max((HARM.get(t, 0) for t in topics), default=0) + (1 if sensitive else 0)
     reach = 1 if weight >= 2 else 0
@@ -72,7 +75,14 @@ def level_of(points: int) -> int:
     return next((level for least, level in THRESHOLDS if points >= least), 4)
 
 
+def _own_news(facts: Facts) -> bool:
+    """Only the office's own releases and what retells them: a talk on fraud is no fraud."""
+    return facts.topics.get("official_release", 0.0) >= OWN_NEWS_SHARE and not facts.voices and not facts.addressed
+
+
 def _harm(facts: Facts) -> Reason:
+    if _own_news(facts):
+        return Reason("harm", "对人的损害", "", 0, "")
     told = [t for t, share in facts.topics.items() if share >= MIN_SHARE]
     worst = max(told, key=lambda t: (HARM.get(t, 0), t), default="")
     points = HARM.get(worst, 0) + (1 if facts.sensitive and HARM.get(worst, 0) >= 3 else 0)

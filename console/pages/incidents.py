@@ -104,8 +104,18 @@ def load(ask: Ask) -> tuple[Incident, dict[str, Any]]:
             ),
             "names": staff_names(session),
             "subject": _subject(ask, session, found),
+            "beside": _beside(ask, session, found),
         }
     return found, rows
+
+
+def _beside(ask: Ask, session: Session, found: Incident) -> Sequence[Incident]:
+    """Other incidents of the same subject that are not closed: issues that grew together leave two."""
+    query = select(Incident).where(
+        Incident.subject_id == found.subject_id, Incident.id != found.id, Incident.state.in_(LIVE)
+    )
+    rows = session.scalars(query.order_by(Incident.opened_at)).all()
+    return [row for row in rows if ask.viewer.may_see(row.office_ids)]
 
 
 def _reasons(alerts: Sequence[Alert]) -> list[str]:

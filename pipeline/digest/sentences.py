@@ -29,7 +29,7 @@ def headline(facts: dict[str, Any]) -> str:
     if not worst:
         return f"本周没有红色、橙色议题；黄色 {facts['levels']['3']} 个，蓝色 {facts['levels']['4']} 个。"
     counts = "、".join(f"{LEVEL_WORDS[n]} {facts['levels'][n]} 个" for n in ("1", "2", "3", "4") if facts["levels"][n])
-    return f"本周有议题{counts}；最需要关注的是“{facts['issues'][0]['title']}”。"
+    return f"本周有议题{counts}；最需要关注的是{quoted(facts['issues'][0]['title'])}。"
 
 
 def points(facts: dict[str, Any]) -> list[str]:
@@ -81,7 +81,7 @@ def _unanswered(facts: dict[str, Any]) -> str:
     if not rows:
         return "黄色以上、需要回应的议题都已回应。" if facts["issues"] else ""
     longest = max(rows, key=lambda r: r["hours"])
-    return f"黄色以上、需要回应而尚未回应的议题 {len(rows)} 个，最久的已 {waited(longest['hours'])}：“{longest['title']}”。"
+    return f"黄色以上、需要回应而尚未回应的议题 {len(rows)} 个，最久的已 {waited(longest['hours'])}：{quoted(longest['title'])}。"
 
 
 def _sources(facts: dict[str, Any]) -> str:
@@ -103,6 +103,11 @@ def waited(hours: int) -> str:
     if not days:
         return f"{rest} 小时"
     return f"{days} 天" + (f" {rest} 小时" if rest else "")
+
+
+def quoted(title: str) -> str:
+    """A title in quotes; quotes inside it become single ones."""
+    return f"“{title.translate(str.maketrans('“”', '‘’'))}”"
 
 
 def source_words(row: dict[str, Any]) -> str:

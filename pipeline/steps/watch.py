@@ -183,11 +183,16 @@ def _join(
 
 
 def _rename(session: Session) -> None:
-    """Until somebody takes it, an incident is called what its issue is called today."""
+    """Until somebody takes it, the first incident of an issue is called what its issue is called today."""
     moved = redirects(session)
-    for row in session.scalars(select(Incident).where(Incident.state == "open", Incident.subject_kind == "issue")):
+    named: set[tuple[str, str]] = set()
+    query = select(Incident).where(Incident.state != "closed", Incident.subject_kind == "issue")
+    for row in session.scalars(query.order_by(Incident.opened_at, Incident.id)):
         issue = session.get(IssueRow, follow(row.subject_id, moved))
-        if issue is not None and issue.title != row.title:
+        if issue is None or (issue.id, str(sorted(row.office_ids))) in named:
+            continue
+        named.add((issue.id, str(sorted(row.office_ids))))
+        if row.state == "open" and issue.title != row.title:
             row.title = issue.title
 
 

@@ -101,3 +101,11 @@ def test_half_a_form_changes_nothing(house: House, city: httpx.Client) -> None:
     long = city.post(f"{address}/note", data={"csrf": csrf, "version": "1", "note": "长" * 2001})
     assert long.status_code == 422
     assert incident_of(house, "冒充").state == "open"
+
+
+def test_incidents_of_one_issue_know_each_other(house: House, city: httpx.Client) -> None:
+    one, other = incident_of(house, "伤害案"), incident_of(house, "冒充检察官")
+    with house.db.write() as s:
+        s.get_one(Incident, other.id).subject_id = one.subject_id
+    page = city.get(f"/incidents/{one.id}").text
+    assert f'href="/incidents/{other.id}"' in page and "同一议题还有" in page

@@ -92,7 +92,7 @@ def test_an_item_shows_text_labels_and_source(city: httpx.Client) -> None:
     assert "同一议题" in page and f'href="/items/{items()[1].id}"' in page
     assert "同一议题" not in city.get(f"/items/{items()[4].id}").text
     rumour = city.get(f"/items/{items()[4].id}").text
-    assert "疑似不实信息(待核实)" in rumour and "谣言" not in rumour
+    assert "疑似不实信息（待核实）" in rumour and "谣言" not in rumour
     assert "javascript:" not in city.get(f"/items/{items()[5].id}").text
     assert "QJ-2026-1118-07" in city.get(f"/items/{items()[3].id}").text
 

@@ -78,3 +78,14 @@ def test_an_item_alone_is_never_red_and_what_is_not_ours_is_blue() -> None:
     for role in ("unrelated", "other_office"):
         assert item_level(worst, True, role, True, 9.0) == 4
     assert item_level({}, False, "addressed", False, 1.0) == 4
+
+
+def test_the_office_s_own_news_is_no_harm_until_somebody_speaks_of_it() -> None:
+    told = {"impersonation_scam": 1.0, "official_release": 0.8}
+    own = replace(QUIET, topics=told, official=True, media=True, outlets=1, outlet_weight=2.0)
+    assert issue_level(own, NOW)[0] == 4
+    assert "harm" in [r.factor for r in issue_level(replace(own, voices=5), NOW)[1]]
+    assert "harm" in [r.factor for r in issue_level(replace(own, addressed=1), NOW)[1]]
+    topics = dict.fromkeys(told, 0.9)
+    assert item_level(topics, False, "subject", False, 2.0) == 4
+    assert item_level({"impersonation_scam": 0.9}, False, "subject", False, 2.0) == 3
