@@ -1,4 +1,7 @@
-"""What Elasticsearch is told: analysis of Chinese, fields of items and signals, names of indices. The one definition.
+"""What Elasticsearch is told: analysis of Chinese, fields of every index, names of indices. The one definition.
+
+`items` and `signals` are the index (`engine`); the others mirror the desk's database for Kibana (`steps.mirror`), one
+document a row. Every index has `occurred_at`, the time field, and `office_id` (one or several), by which offices are parted.
 
 Text is indexed as single characters and overlapping pairs (cjk_bigram), so that a character and a phrase are both found;
 a phrase that somebody types in quotes is cut the same way (`search_quote_analyzer`), unquoted words into pairs alone.
@@ -17,6 +20,7 @@ from pipeline.records import SHANGHAI, Item, Signal
 
 MAPPING_VERSION = 1
 ITEMS, SIGNALS = "items", "signals"
+ISSUES, INCIDENTS, SOURCES, AUDIT = "issues", "incidents", "sources", "audit"
 # Blocks in which NFKC changes characters that Chinese pages use: letter-like, numbers, enclosed, CJK marks, full width.
 _FOLDED = (
     (0x2100, 0x2190),
@@ -31,8 +35,10 @@ _WORD = r"\p{L}\p{N}"
 
 _KEYWORD = {"type": "keyword", "ignore_above": 8000}  # 32,766 bytes at four a character
 _DATE, _FLAG, _FLOAT, _NUMBER = {"type": "date"}, {"type": "boolean"}, {"type": "float"}, {"type": "integer"}
+_LONG = {"type": "long"}
 _STORED = {"type": "keyword", "index": False, "doc_values": False}
 _TEXT = {"type": "text", "analyzer": "han", "search_analyzer": "han_pairs", "search_quote_analyzer": "han"}
+_TITLE = {**_TEXT, "fields": {"keyword": _KEYWORD}}
 
 ITEM_FIELDS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
@@ -63,6 +69,55 @@ SIGNAL_FIELDS: dict[str, dict[str, Any]] = {
     "occurred_at": _DATE,  # where the cell begins: the time field of every index
     "count": _NUMBER,
 }
+ISSUE_FIELDS: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("issue_id", "office_id", "keywords", "topics", "outlets", "regions", "site_groups", "factors"), _KEYWORD),
+    **dict.fromkeys(("title", "phrases"), _TITLE),
+    "occurred_at": _DATE,  # when it was last spoken of
+    **dict.fromkeys(("first_at", "answered_at", "updated_at"), _DATE),
+    **dict.fromkeys(("needs_answer", "sensitive"), _FLAG),
+    **dict.fromkeys(("level", "voices", "items", "media_items", "official_items", "submissions"), _NUMBER),
+    **dict.fromkeys(("items_before_answer", "items_after_answer"), _NUMBER),  # in the three days on either side
+    "heat": _FLOAT,
+    "answer_seconds": _LONG,  # from first heard to answered
+}  # fmt: skip
+INCIDENT_FIELDS: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("incident_id", "short_id", "office_id", "subject_kind", "subject_id", "state", "plan_id"), _KEYWORD),
+    **dict.fromkeys(("deadlines_met", "deadlines_missed", "deadlines_running"), _KEYWORD),  # kinds of clock
+    "title": _TITLE,
+    "occurred_at": _DATE,  # when it was opened
+    **dict.fromkeys(("acknowledged_at", "answered_at", "closed_at", "next_due_at"), _DATE),
+    **dict.fromkeys(("level", "met", "missed", "running", "tasks", "tasks_open"), _NUMBER),
+    **dict.fromkeys(("acknowledge_seconds", "answer_seconds", "close_seconds"), _LONG),  # from opened
+}  # fmt: skip
+SOURCE_FIELDS: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("source_id", "office_id", "name", "kind", "channel", "outlet", "region", "site_group", "status"), _KEYWORD),
+    "occurred_at": _DATE,  # when it was last read
+    **dict.fromkeys(("last_ok_at", "last_new_at"), _DATE),
+    **dict.fromkeys(("enabled", "late"), _FLAG),
+    "fresh_within_hours": _NUMBER,
+}  # fmt: skip
+AUDIT_FIELDS: dict[str, dict[str, Any]] = {  # `actor` is staff or `system`; what was searched for stays on the desk
+    **dict.fromkeys(("actor", "action", "office_id", "subject_kind", "subject_id"), _KEYWORD),
+    "audit_id": _LONG,
+    "occurred_at": _DATE,
+}
+FIELDS: dict[str, dict[str, dict[str, Any]]] = {
+    ITEMS: ITEM_FIELDS,
+    SIGNALS: SIGNAL_FIELDS,
+    ISSUES: ISSUE_FIELDS,
+    INCIDENTS: INCIDENT_FIELDS,
+    SOURCES: SOURCE_FIELDS,
+    AUDIT: AUDIT_FIELDS,
+}
+# Which indices a kind has: one by channel and month, by month, or one alone.
+PATTERNS: dict[str, str] = {
+    ITEMS: f"{ITEMS}-*",
+    SIGNALS: f"{SIGNALS}-*",
+    ISSUES: ISSUES,
+    INCIDENTS: INCIDENTS,
+    SOURCES: SOURCES,
+    AUDIT: f"{AUDIT}-*",
+}
 
 
 def item_index(item: Item) -> str:
@@ -75,24 +130,42 @@ def signal_index(signal: Signal) -> str:
     return f"{SIGNALS}-{_month(signal.starts_at)}"
 
 
+def audit_index(at: datetime) -> str:
+    """`audit-{yyyy.mm}`."""
+    return f"{AUDIT}-{_month(at)}"
+
+
+def all_of(prefix: str, kind: str) -> str:
+    """The alias before all indices of a kind."""
+    return f"{prefix}all-{kind}"
+
+
+def office_alias(prefix: str, office_id: str, kind: str) -> str:
+    """The alias through which one office sees its own documents of a kind, and nothing else."""
+    return f"{prefix}office-{office_id}-{kind}"
+
+
+def aliases(prefix: str, kind: str, offices: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Name → filter of the aliases of every index of a kind."""
+    filtered = {office_alias(prefix, o, kind): {"filter": {"term": {"office_id": o}}} for o in offices}
+    return {all_of(prefix, kind): {}, **filtered}
+
+
 def templates(prefix: str, offices: tuple[str, ...], shards: int, replicas: int) -> dict[str, dict[str, Any]]:
-    """Name → body of each index template; every index also stands behind `items`, and behind one alias an office."""
-    found = {}
-    for name, fields in ((ITEMS, ITEM_FIELDS), (SIGNALS, SIGNAL_FIELDS)):
-        aliases: dict[str, Any] = {f"{prefix}all-{name}": {}}
-        for office in offices:
-            aliases[f"{prefix}office-{office}-{name}"] = {"filter": {"term": {"office_id": office}}}
-        found[f"{prefix}{name}"] = {
-            "index_patterns": [f"{prefix}{name}-*"],
+    """Name → body of each index template."""
+    return {
+        f"{prefix}{kind}": {
+            "index_patterns": [f"{prefix}{PATTERNS[kind]}"],
             "priority": 200,
             "version": MAPPING_VERSION,
             "template": {
                 "settings": {"number_of_shards": shards, "number_of_replicas": replicas, "analysis": _analysis()},
                 "mappings": {"dynamic": "strict", "_meta": {"version": MAPPING_VERSION}, "properties": fields},
-                "aliases": aliases,
+                "aliases": aliases(prefix, kind, offices),
             },
         }
-    return found
+        for kind, fields in FIELDS.items()
+    }
 
 
 def _analysis() -> dict[str, Any]:

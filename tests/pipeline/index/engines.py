@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.index.elastic import ElasticIndex
 from pipeline.index.engine import Index
+from pipeline.index.mapping import FIELDS
 from pipeline.index.sqlite import SqliteIndex
 from pipeline.settings.home import IndexSettings
 
@@ -27,7 +28,7 @@ def drop(index: ElasticIndex) -> None:
     client, prefix = index.client, index.settings.prefix
     for name in client.indices.get(index=f"{prefix}*"):
         client.indices.delete(index=name)
-    for name in ("items", "signals"):
+    for name in FIELDS:
         client.indices.delete_index_template(name=f"{prefix}{name}")
     index.close()
 
