@@ -62,10 +62,12 @@ def _batches(home: Home, session: Session) -> Iterator[str]:
 def _documents(home: Home, session: Session, index: Index) -> Iterator[str]:
     offices = [o.id for o in home.offices]
     missing = stale = held = 0
-    columns = RegistryRow.id, RegistryRow.revision, RegistryRow.index_name
-    for item_id, revision, index_name in session.execute(select(*columns).where(RegistryRow.channel.in_(WHOLE))):
+    rows = session.execute(
+        select(RegistryRow.id, RegistryRow.revision, RegistryRow.index_name).where(RegistryRow.channel.in_(WHOLE))
+    )
+    for item_id, revision, index_name in rows:
         readings = [item for office in offices if (item := index.get(item_id, [office])) is not None]
-        missing += bool(index_name) and not readings  # without: purged, or about to be
+        missing += index_name in WHOLE and not readings
         stale += any(item.revision != revision for item in readings)
         held += len(readings)
     if index.count(Search(office_ids=tuple(offices))) > held:

@@ -101,7 +101,7 @@ def random_plan(seed: int, kills: int) -> dict[tuple[int, str], tuple[str, int]]
 def outcome(home_folder: Path) -> dict[str, Any]:
     """What must be the same however often processes died: content, not ids (each home has its own key).
 
-    Which issue a document was put to may differ: a round that died was begun again with what it had placed already.
+    Which of two sources read a page first may differ, and which issue a document was put to: a round that died was begun again with what it had placed already.
     """
     home = load_home(home_folder)
     db, index = Database(home.database_url), open_index(home)
@@ -120,7 +120,7 @@ def outcome(home_folder: Path) -> dict[str, Any]:
         index.close()
         db.close()
     return {
-        "documents": Counter((h.item.office_id, h.item.source_id, h.item.title, h.item.revision) for h in hits),
+        "documents": Counter((h.item.office_id, h.item.channel, h.item.title, h.item.revision) for h in hits),
         "public": public,
         "threads": {topic for topic, words in THREADS.items() if told_of(rows, topic, words)},
     }
