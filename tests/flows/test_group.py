@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -131,8 +132,10 @@ def test_an_office_from_start_to_stop(cli: Cli, office: Path) -> None:
     assert len(left) >= 4 and set(left) <= set(group.members())
     second = start_up(office, log)
     assert not set(left) & set(group.members())
+    until(lambda: "COMPLETED" in runs(office), 150)  # the schedules live: a first collection comes by itself
     second.send_signal(signal.SIGINT)
     assert second.wait(60) == 0 and group.members() == []
+    assert not {"RUNNING", "PENDING", "CANCELLING"} & set(runs(office))
     assert log.read_text(encoding="utf-8").endswith("已停止。\n")
     with closing(socket.create_server(("127.0.0.1", port))):
         said = cli("up", "--data-dir", office, code=2).stderr
@@ -156,6 +159,12 @@ def start_up(home: Path, log: Path) -> subprocess.Popen[bytes]:
 
     until(ready, 120)
     return process
+
+
+def runs(home: Path) -> list[str]:
+    """States of Prefect's flow runs."""
+    with closing(sqlite3.connect(f"file:{home / 'prefect/prefect.db'}?mode=ro", uri=True)) as c:
+        return [state for (state,) in c.execute("SELECT state_type FROM flow_run")]
 
 
 def children_of(pid: int) -> list[str]:
