@@ -1,4 +1,8 @@
-"""Open the desk's database: SQLite (WAL, BEGIN IMMEDIATE) or PostgreSQL, migrated to the newest schema."""
+"""Open the desk's database: SQLite (WAL, BEGIN IMMEDIATE) or PostgreSQL, migrated to the newest schema.
+
+Both give the same: one write transaction at a time, so that what it read stays true, and reads of one moment. PostgreSQL
+gets there by an advisory lock that a write takes first; sending, crawling and scoring happen outside transactions.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,8 @@ from sqlalchemy.orm import sessionmaker
 from pipeline.errors import RetryLater, storage
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
+_WRITE_LOCK = 0x7469_6E67  # "ting": of this database, shared by all our processes
+_LOCK_SECONDS, _CONNECT_SECONDS = 30, 10
 
 
 class Database:
@@ -30,17 +36,22 @@ class Database:
         self.url = make_url(url)
         if self.url.get_backend_name() == "postgresql" and "+" not in self.url.drivername:
             self.url = self.url.set(drivername="postgresql+psycopg")
-        self.engine: Engine = create_engine(self.url, pool_pre_ping=True)
-        if self.engine.dialect.name == "sqlite":
+        postgresql = self.url.get_backend_name() == "postgresql"
+        connect_args = {"connect_timeout": _CONNECT_SECONDS} if postgresql else {}
+        self.engine: Engine = create_engine(self.url, pool_pre_ping=True, connect_args=connect_args)
+        if postgresql:
+            event.listen(self.engine, "begin", _postgresql_begin)
+        else:
             event.listen(self.engine, "connect", _sqlite_connect)
             event.listen(self.engine, "begin", _sqlite_begin)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager
     def write(self) -> Iterator[DatabaseSession]:
-        """One transaction; on SQLite it takes the write lock at once, so that what it read stays true.
+        """One transaction; it takes the write lock at once, so that what it read stays true.
 
-        Raises RetryLater where the database can't be used now (disk full, locked, server gone): nothing was changed then.
+        Raises RetryLater where the database can't be used now (disk full, locked, server gone). Nothing was changed then,
+        unless a server went away in the moment of the commit; so what is written must be fit to be written again.
         """
         with (
             _trouble(),
@@ -87,13 +98,13 @@ def _trouble() -> Iterator[None]:
         if isinstance(error.orig, sqlite3.OperationalError):
             with storage("数据库"):
                 raise error.orig from error
-        raise RetryLater("数据库暂时用不了：连接中断或服务器拒绝") from error
+        raise RetryLater("数据库暂时用不了：连不上、连接中断或被拒绝（检查服务器是否在运行，地址、密码是否正确）") from error
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we begin transactions ourselves (SQLAlchemy's SQLite notes)
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_LOCK_SECONDS}000", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -101,3 +112,11 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
 def _sqlite_begin(connection: Any) -> None:
     write = connection.get_execution_options().get("tingjian_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _postgresql_begin(connection: Any) -> None:
+    if connection.get_execution_options().get("tingjian_write", False):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

@@ -1,4 +1,4 @@
-"""Fixtures for what lies behind the index: a real database, a real index, a real office's folder."""
+"""Fixtures for what lies behind the index: a real database of either kind, a real index, a real office's folder."""
 
 from __future__ import annotations
 
@@ -11,13 +11,46 @@ import pytest
 from pipeline.desk.database import Database
 from pipeline.index.sqlite import SqliteIndex
 from pipeline.settings import Home, load_home
+from tests.postgres_server.server import Server
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "deploy" / "office"
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """One server for the session; skips, in words, where none is installed."""
+    server = Server()
+    try:
+        yield server.start()
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def migrated(postgresql: Server) -> str:
+    """The name of a migrated PostgreSQL database, to be copied."""
+    name = postgresql.create()
+    database = Database(postgresql.dsn(name))
+    database.migrate()
+    database.close()
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def desk_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty desk database, on each engine in turn; a PostgreSQL one is migrated already."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'desk.db'}"
+        return
+    server: Server = request.getfixturevalue("postgresql")
+    name = server.create(request.getfixturevalue("migrated"))
+    yield server.dsn(name)
+    server.drop(name)
+
+
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'desk.db'}")
+def desk(desk_url: str) -> Iterator[Database]:
+    database = Database(desk_url)
     database.migrate()
     yield database
     database.close()

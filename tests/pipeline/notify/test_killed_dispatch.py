@@ -52,7 +52,7 @@ def test_kill_and_restart(desk: Database, after: int) -> None:
     with mail_server() as inbox:
         inbox.delay = 0.25
         worker = subprocess.Popen(
-            [sys.executable, "-c", WORKER, desk.url.render_as_string(), str(inbox.port), NOW.isoformat()],
+            [sys.executable, "-c", WORKER, desk.url.render_as_string(hide_password=False), str(inbox.port), NOW.isoformat()],
             cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         deadline = time.monotonic() + 30
