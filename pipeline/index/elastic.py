@@ -12,22 +12,19 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Literal
 
-from elasticsearch import Elasticsearch, NotFoundError
-from elasticsearch.helpers import streaming_bulk
-
 from pipeline.errors import RetryLater
 from pipeline.index.documents import from_document, place, place_of, snippet, to_document, wanted_texts
-from pipeline.index.elastic_client import call, connect
 from pipeline.index.elastic_query import NOTHING, Query, compile_search
-from pipeline.index.engine import Bucket, Field, Hit, Page, Search, Written
-from pipeline.index.mapping import ITEMS, SIGNALS, item_index, signal_index, templates
+from pipeline.index.elastic_server import READ_BATCH, WRITE_BATCH, Server
+from pipeline.index.elastic_setup import prepare
+from pipeline.index.engine import Bucket, Field, Hit, Number, Page, Search, Written
+from pipeline.index.mapping import ITEMS, SIGNALS, item_index, signal_index
+from pipeline.index.significance import least_count, significant
 from pipeline.records import SHANGHAI, Item, Signal
 from pipeline.settings.home import IndexSettings
 
-WRITE_BATCH = 500
-WRITE_BYTES = 8 * 1024 * 1024
-READ_BATCH = 1000
 EXACT_STORIES = 40_000  # up to here a collapsed count is exact
+_CANDIDATES = 2000  # words that are looked up for significance
 _ADDED = ("doc_id", "story_key")
 _NEWEST = [{"occurred_at": "desc"}, {"doc_id": "desc"}]
 _REVISE = """
@@ -44,33 +41,10 @@ class ElasticIndex:
     """See `pipeline.index.engine.Index`."""
 
     def __init__(self, settings: IndexSettings, offices: Sequence[str]) -> None:
-        self.settings = settings
-        self.client: Elasticsearch = connect(settings)
+        self.server = Server(settings)
         self._prefix = settings.prefix
         self._items, self._signals = f"{settings.prefix}{ITEMS}-*", f"{settings.prefix}{SIGNALS}-*"
-        self._prepare(templates(settings.prefix, tuple(offices), settings.shards, settings.replicas))
-
-    def _prepare(self, wanted: Mapping[str, Any]) -> None:
-        """Put templates that are missing, older or of other offices, and give indices that are there the new aliases."""
-        for name, body in wanted.items():
-            try:
-                found = call(lambda: self.client.indices.get_index_template(name=name))["index_templates"]  # noqa: B023
-            except NotFoundError:
-                found = []
-            aliases = body["template"]["aliases"]
-            if found:
-                known = found[0]["index_template"]
-                if known.get("version", 0) >= body["version"] and set(known["template"].get("aliases", {})) >= set(
-                    aliases
-                ):
-                    continue
-            call(lambda: self.client.indices.put_index_template(name=name, **body))  # noqa: B023
-            actions = [
-                {"add": {"index": body["index_patterns"][0], "alias": alias, **rest, "must_exist": False}}
-                for alias, rest in aliases.items()
-            ]
-            if call(lambda: self.client.indices.exists(index=body["index_patterns"][0], allow_no_indices=False)):  # noqa: B023
-                call(lambda: self.client.indices.update_aliases(actions=actions))  # noqa: B023
+        prepare(self.server, offices)
 
     # --- writing
 
@@ -83,7 +57,7 @@ class ElasticIndex:
             new, old, bad = self._write(documents, _REVISE)
             written, stale = written + new, stale + old
             refused += bad
-        self._refresh(self._items)
+        self.server.refresh(self._items)
         return Written(written, stale, tuple(refused))
 
     def write_signals(self, signals: Iterable[Signal]) -> int:
@@ -92,71 +66,55 @@ class ElasticIndex:
         while batch := list(islice(source, WRITE_BATCH)):
             documents = [(s.id, self._prefix + signal_index(s), _cell(s)) for s in batch]
             changed += self._write(documents, _RAISE)[0]
-        self._refresh(self._signals)
+        self.server.refresh(self._signals)
         return changed
 
     def set_issue(self, doc_ids: Sequence[str], issue_id: str, level: int) -> None:
         change = {"issue_id": issue_id, "level": level}
         for start in range(0, len(doc_ids), WRITE_BATCH):
             query = {"ids": {"values": list(doc_ids[start : start + WRITE_BATCH])}}
-            found = self._search(self._items, query=query, size=WRITE_BATCH, source=False)
             actions = [
                 {"_op_type": "update", "_index": h["_index"], "_id": h["_id"], "doc": change, "retry_on_conflict": 5}
-                for h in found["hits"]["hits"]
+                for h in self.server.search(self._items, query, WRITE_BATCH, source=False)
             ]
-            for _, status, _, reason in self._bulk(actions):
-                if status not in (200, 201, 404):
-                    raise RetryLater(f"Elasticsearch 没有记下议题：{reason}")
-        self._refresh(self._items)
+            for answer in self.server.bulk(actions):
+                if answer.status not in (200, 404):  # 404: purged meanwhile
+                    raise RetryLater(f"Elasticsearch 没有记下议题（{answer.status}）")
+        self.server.refresh(self._items)
 
     def purge(self, channel: str, before: datetime, keep: Iterable[str]) -> int:
         if channel == "public":
-            return self._delete(self._signals, {"range": {"occurred_at": {"lt": before.isoformat()}}})
+            return self.server.delete(self._signals, {"range": {"occurred_at": {"lt": before.isoformat()}}})
         kept = list(keep)
         pattern = f"{self._prefix}{ITEMS}-{channel}-*"
         old = {"range": {"occurred_at": {"lt": before.isoformat()}}}
         pinned = {"terms": {"id": kept}} if kept else NOTHING
         deleted = 0
-        for name in call(lambda: self.client.indices.get(index=pattern, features="settings", expand_wildcards="all")):
+        for name in self.server.indices(pattern):
             # Nothing occurred after it was first seen: a month that lies wholly before is wholly old.
-            if _month_ends(name) <= before and not self._total(name, pinned):
-                deleted += self._total(name, {"match_all": {}})
-                call(lambda: self.client.indices.delete(index=name))  # noqa: B023
+            if _month_ends(name) <= before and not self.server.total(name, pinned):
+                deleted += self.server.total(name, {"match_all": {}})
+                self.server.drop(name)
         query = {"bool": {"filter": [old], "must_not": [pinned]}}
-        return deleted + self._delete(pattern, query)
+        return deleted + self.server.delete(pattern, query)
 
     # --- reading
 
     def older(self, channel: str, before: datetime) -> set[str]:
         query = {"range": {"occurred_at": {"lt": before.isoformat()}}}
-        found: set[str] = set()
-        after: list[Any] | None = None
-        while True:
-            hits = self._search(
-                f"{self._prefix}{ITEMS}-{channel}-*", query=query, size=READ_BATCH, sort=[{"doc_id": "asc"}],
-                search_after=after, source=["id"],
-            )["hits"]["hits"]  # fmt: skip
-            found |= {hit["_source"]["id"] for hit in hits}
-            if len(hits) < READ_BATCH:
-                return found
-            after = hits[-1]["sort"]
+        pages = self.server.pages(f"{self._prefix}{ITEMS}-{channel}-*", query, [{"doc_id": "asc"}], source=["id"])
+        return {hit["_source"]["id"] for hits in pages for hit in hits}
 
     def get(self, item_id: str, office_ids: Sequence[str]) -> Item | None:
         query = {"bool": {"filter": [{"term": {"id": item_id}}, {"terms": {"office_id": list(office_ids)}}]}}
-        found = {i.office_id: i for i in map(_item, self._search(self._items, query=query, size=100)["hits"]["hits"])}
+        found = {i.office_id: i for i in map(_item, self.server.search(self._items, query, 100))}
         return next((found[office] for office in office_ids if office in found), None)
 
     def indexed_since(self, after: datetime, office_ids: Sequence[str]) -> Iterator[Item]:
         times = {"range": {"indexed_at": {"gte": after.isoformat()}}}
         query = {"bool": {"filter": [times, {"terms": {"office_id": list(office_ids)}}]}}
-        at: list[Any] | None = None
-        while True:
-            sort = [{"indexed_at": "asc"}, {"doc_id": "asc"}]
-            hits = self._search(self._items, query=query, size=READ_BATCH, sort=sort, search_after=at)["hits"]["hits"]
+        for hits in self.server.pages(self._items, query, [{"indexed_at": "asc"}, {"doc_id": "asc"}]):
             yield from map(_item, hits)
-            if len(hits) < READ_BATCH:
-                return
-            at = hits[-1]["sort"]
 
     def search(self, search: Search, size: int = 20, after: str | None = None) -> Page:
         query = compile_search(search)
@@ -168,14 +126,16 @@ class ElasticIndex:
     def count(self, search: Search) -> int:
         query = compile_search(search)
         if not search.collapse_stories:
-            return self._total(self._items, query)
+            return self.server.total(self._items, query)
         stories = {"cardinality": {"field": "story_key", "precision_threshold": EXACT_STORIES}}
-        return int(self._aggregate(query, stories).get("value", 0))
+        return int(self.server.aggregate(self._items, query, stories).get("value", 0))
 
     def histogram(self, search: Search, interval: Literal["hour", "day"] = "day") -> list[Bucket]:
         form = "yyyy-MM-dd" if interval == "day" else "yyyy-MM-dd'T'HH"
         parts = {"field": "occurred_at", "calendar_interval": interval, "time_zone": "Asia/Shanghai", "format": form}
-        found = self._aggregate(compile_search(search), {"date_histogram": {**parts, "min_doc_count": 1}})
+        found = self.server.aggregate(
+            self._items, compile_search(search), {"date_histogram": {**parts, "min_doc_count": 1}}
+        )
         return [Bucket(b["key_as_string"], b["doc_count"]) for b in found.get("buckets", ())]
 
     def terms(self, search: Search, name: Field, size: int = 10) -> list[Bucket]:
@@ -183,46 +143,53 @@ class ElasticIndex:
         terms: dict[str, Any] = {"field": name, "size": size, "shard_size": max(1000, size * 10), "order": order}
         if name != "level":
             terms["exclude"] = [""]
-        found = self._aggregate(compile_search(search), {"terms": terms})
+        found = self.server.aggregate(self._items, compile_search(search), {"terms": terms})
         return [Bucket(str(b["key"]), b["doc_count"]) for b in found.get("buckets", ())]
 
     def words(self, search: Search, size: int = 30, sample: int = 2000) -> list[Bucket]:
         counts: Counter[str] = Counter()
-        after: list[Any] | None = None
-        query = compile_search(search)
-        while sample > 0:
-            many = min(sample, READ_BATCH)
-            answer = self._search(
-                self._items, query=query, size=many, sort=_NEWEST, search_after=after, source=["words"]
-            )
-            hits = answer["hits"]["hits"]
-            for hit in hits:
+        for hits in self.server.pages(self._items, compile_search(search), _NEWEST, source=["words"]):
+            for hit in hits[:sample]:
                 counts.update(set(hit["_source"]["words"]))
-            if len(hits) < many:
+            sample -= len(hits)
+            if sample <= 0:
                 break
-            sample, after = sample - many, hits[-1]["sort"]
         ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
         return [Bucket(word, count) for word, count in ranked[:size]]
+
+    def significant_words(self, search: Search, size: int = 10, sample: int = 2000) -> list[Bucket]:
+        query = compile_search(search)
+        edge = self.server.search(self._items, query, 1, sort=_NEWEST, from_=sample - 1, source=["occurred_at"])
+        if edge:
+            newest = {"range": {"occurred_at": {"gte": edge[0]["_source"]["occurred_at"]}}}
+            query = {"bool": {"filter": [query, newest]}}
+        hits = self.server.total(self._items, query)
+        least = least_count(hits)
+        words = {"terms": {"field": "words", "size": _CANDIDATES, "min_doc_count": least}}
+        here = {b["key"]: b["doc_count"] for b in self.server.aggregate(self._items, query, words).get("buckets", ())}
+        if not here:
+            return []
+        each = {"filters": {"filters": {word: {"term": {"words": word}} for word in here}}}
+        everywhere = self.server.aggregate(self._items, {"match_all": {}}, each)["buckets"]
+        there = {word: found["doc_count"] for word, found in everywhere.items()}
+        return significant(here, hits, there, self.server.total(self._items, {"match_all": {}}), size)
+
+    def percentiles(self, search: Search, name: Number, percents: Sequence[float]) -> list[float]:
+        field = f"labels.{name}" if name.endswith("_p") else name
+        asked = {"percentiles": {"field": field, "percents": list(percents), "keyed": False}}
+        values = self.server.aggregate(self._items, compile_search(search), asked).get("values", ())
+        return [v["value"] for v in values if v["value"] is not None]
 
     def signals(
         self, office_ids: Sequence[str], since: datetime, until: datetime, period: Literal["hour", "day"]
     ) -> list[Signal]:
         times = {"range": {"occurred_at": {"gte": since.isoformat(), "lt": until.isoformat()}}}
         query = {"bool": {"filter": [times, {"term": {"period": period}}, {"terms": {"office_id": list(office_ids)}}]}}
-        cells: list[Signal] = []
-        after: list[Any] | None = None
-        while True:
-            sort = [{"occurred_at": "asc"}, {"signal_id": "asc"}]
-            hits = self._search(self._signals, query=query, size=READ_BATCH, sort=sort, search_after=after)["hits"][
-                "hits"
-            ]
-            cells += [_signal(hit["_source"]) for hit in hits]
-            if len(hits) < READ_BATCH:
-                return cells
-            after = hits[-1]["sort"]
+        pages = self.server.pages(self._signals, query, [{"occurred_at": "asc"}, {"signal_id": "asc"}])
+        return [_signal(hit["_source"]) for hits in pages for hit in hits]
 
     def close(self) -> None:
-        self.client.close()
+        self.server.close()
 
     # --- inside
 
@@ -234,44 +201,29 @@ class ElasticIndex:
         refused: list[tuple[str, str]] = []
         there: list[dict[str, Any]] = []
         create = [{"_op_type": "create", "_index": i, "_id": d, "_source": document} for d, i, document in documents]
-        for (doc_id, index, document), (_, status, _, reason) in zip(documents, self._bulk(create), strict=True):
-            if status == 201:
+        for (doc_id, index, document), answer in zip(documents, self.server.bulk(create), strict=True):
+            if answer.status == 201:
                 written += 1
-            elif status == 409:
+            elif answer.status == 409:
                 update = {"lang": "painless", "source": script, "params": {"document": document}}
                 there.append(
                     {"_op_type": "update", "_index": index, "_id": doc_id, "script": update, "retry_on_conflict": 5}
                 )
             else:
-                refused.append((doc_id, reason))
-        for doc_id, status, result, reason in self._bulk(there):
-            if status == 200:
-                written, stale = written + (result == "updated"), stale + (result == "noop")
-            else:
-                refused.append((doc_id, reason))
+                refused.append((doc_id, answer.refused))
+        for answer in self.server.bulk(there):
+            if answer.status == 200:
+                written, stale = written + (answer.result == "updated"), stale + (answer.result == "noop")
+            elif answer.refused:
+                refused.append((answer.id, answer.refused))
+            else:  # purged or changed by somebody else at the same moment
+                raise RetryLater(f"Elasticsearch 没有写成（{answer.status}）")
         return written, stale, refused
 
-    def _bulk(self, actions: Sequence[dict[str, Any]]) -> list[tuple[str, int, str, str]]:
-        """(id, status, result, reason) of each action, in order. Raises RetryLater where the server takes no writes."""
-
-        def send() -> list[tuple[str, int, str, str]]:
-            answers = []
-            for _, entry in streaming_bulk(
-                self.client, actions, chunk_size=WRITE_BATCH, max_chunk_bytes=WRITE_BYTES, raise_on_error=False,
-                max_retries=4, initial_backoff=0.5, max_backoff=8,
-            ):  # fmt: skip
-                ((_, info),) = entry.items()
-                error = info.get("error") or {}
-                if info["status"] in (429, 503) or error.get("type") == "cluster_block_exception":
-                    raise RetryLater(f"Elasticsearch 暂时不接受写入：{error.get('reason', '')}")
-                answers.append((info["_id"], info["status"], info.get("result", ""), _reason(error)))
-            return answers
-
-        return call(send) if actions else []
-
     def _newest(self, query: Query, size: int, after: str | None) -> list[Item]:
-        found = self._search(self._items, query=query, size=size + 1, sort=_NEWEST, search_after=_after(after))
-        return [_item(hit) for hit in found["hits"]["hits"]]
+        return [
+            _item(h) for h in self.server.search(self._items, query, size + 1, sort=_NEWEST, search_after=_after(after))
+        ]
 
     def _collapsed(self, query: Query, size: int, after: str | None) -> list[Item]:
         """The newest match of each story, one more than `size`. (`collapse` can't go on by `search_after`.)"""
@@ -279,7 +231,7 @@ class ElasticIndex:
         at = _after(after)
         many = min(READ_BATCH, 2 * size + 2)
         while len(kept) <= size:
-            hits = self._search(self._items, query=query, size=many, sort=_NEWEST, search_after=at)["hits"]["hits"]
+            hits = self.server.search(self._items, query, many, sort=_NEWEST, search_after=at)
             newest = self._newest_of({hit["_source"]["story_key"] for hit in hits}, query)
             kept += [_item(hit) for hit in hits if hit["_id"] in newest]
             if len(hits) < many:
@@ -292,47 +244,10 @@ class ElasticIndex:
             return set()
         among = {"bool": {"filter": [query, {"terms": {"story_key": sorted(stories)}}]}}
         top = {"newest": {"top_hits": {"size": 1, "sort": _NEWEST, "_source": False}}}
-        found = self._aggregate(among, {"terms": {"field": "story_key", "size": len(stories)}, "aggs": top})
-        return {hit["_id"] for bucket in found.get("buckets", ()) for hit in bucket["newest"]["hits"]["hits"]}
-
-    def _search(
-        self,
-        index: str,
-        *,
-        query: Query,
-        size: int,
-        sort: Any = None,
-        search_after: list[Any] | None = None,
-        source: Any = None,
-    ) -> Any:
-        options: dict[str, Any] = {} if source is None else {"source": source}
-        return call(
-            lambda: self.client.search(
-                index=index,
-                query=query,
-                size=size,
-                sort=sort,
-                search_after=search_after,
-                track_total_hits=False,
-                **options,
-            )
+        found = self.server.aggregate(
+            self._items, among, {"terms": {"field": "story_key", "size": len(stories)}, "aggs": top}
         )
-
-    def _aggregate(self, query: Query, aggregation: dict[str, Any]) -> dict[str, Any]:
-        answer = call(lambda: self.client.search(index=self._items, query=query, size=0, aggs={"a": aggregation}))
-        return dict(answer.get("aggregations", {}).get("a", {}))
-
-    def _total(self, index: str, query: Query) -> int:
-        return int(call(lambda: self.client.count(index=index, query=query))["count"])
-
-    def _delete(self, index: str, query: Query) -> int:
-        def send() -> Any:
-            return self.client.delete_by_query(index=index, query=query, conflicts="proceed", refresh=True)
-
-        return int(call(send)["deleted"])
-
-    def _refresh(self, index: str) -> None:
-        call(lambda: self.client.indices.refresh(index=index))
+        return {hit["_id"] for bucket in found.get("buckets", ()) for hit in bucket["newest"]["hits"]["hits"]}
 
 
 def _document(item: Item) -> dict[str, Any]:
@@ -377,11 +292,6 @@ def _signal(cell: Mapping[str, Any]) -> Signal:
 
 def _after(after: str | None) -> list[Any] | None:
     return list(place_of(after)) if after else None
-
-
-def _reason(error: Mapping[str, Any]) -> str:
-    """What the server said, without the text of the document that it quotes."""
-    return str(error.get("type", ""))
 
 
 def _month_ends(index: str) -> datetime:

@@ -16,12 +16,17 @@ from elastic_transport import ConnectionError as NotReached
 from elastic_transport import ConnectionTimeout, TlsError, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
-from pipeline.errors import ConfigurationError, RetryLater
+from pipeline.errors import ConfigurationError, RetryLater, TingjianError
 from pipeline.settings.home import IndexSettings
 
 CLIENT_MAJOR = 8
 TRIES = 5
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+# What stands in the way of every document, whatever its status: an operator or time removes it.
+_LATER_KINDS = {
+    "cluster_block_exception": "索引被设为只读（磁盘将满，或正在迁移）",
+    "index_closed_exception": "索引被关闭了，请打开它",
+}
 _LATER = frozenset({408, 429, 500, 502, 503, 504})
 T = TypeVar("T")
 
@@ -57,17 +62,21 @@ def call(request: Callable[[], T], tries: int = TRIES) -> T:
         try:
             return request()
         except TlsError as error:
-            raise ConfigurationError(f"Elasticsearch 的证书不被信任：{error.message}", field="index.ca_file") from error
+            raise ConfigurationError(_certificate(str(error.message)), field="index.ca_file") from error
         except UnsupportedProductError as error:
             raise ConfigurationError("对方不是本程序支持的 Elasticsearch", field="index.hosts") from error
         except (NotReached, ConnectionTimeout) as error:
             last, words = error, f"连不上或没有回音（{type(error).__name__}）"
         except ApiError as error:
-            if error.status_code in (401, 403) and not is_block(error.body):
-                raise ConfigurationError(_denied(error.status_code), field="index.api_key_env") from error
-            if error.status_code not in _LATER and not is_block(error.body):
+            kind = _kind(error.body)
+            if not not_for_us(error.status_code, kind):
                 raise
-            last, words = error, f"{error.status_code} {error.message}"
+            found = trouble(error.status_code, kind, str(error.message))
+            if isinstance(found, ConfigurationError):
+                raise found from error
+            last, words = error, str(found)
+        except RetryLater as error:
+            last, words = error, str(error)
         except TransportError as error:
             last, words = error, str(error.message)
         if number + 1 < tries:
@@ -75,17 +84,38 @@ def call(request: Callable[[], T], tries: int = TRIES) -> T:
     raise RetryLater(f"Elasticsearch 暂时用不了：{words}") from last
 
 
-def is_block(body: Any) -> bool:
-    """Whether an answer says that an index or the cluster takes no writes just now (read-only, disk full)."""
+def not_for_us(status: int, kind: str) -> bool:
+    """Whether an error speaks of the cluster or of our key, not of the request or the document."""
+    return status in _LATER or status in (401, 403) or kind in _LATER_KINDS
+
+
+def trouble(status: int, kind: str, reason: str) -> TingjianError:
+    """The error to raise for such an answer."""
+    if kind in _LATER_KINDS:
+        return RetryLater(f"{_LATER_KINDS[kind]}（{reason[:200]}）")
+    if status == 401:
+        return ConfigurationError(
+            "Elasticsearch 不认这个密钥（401）：检查环境变量里的 API key", field="index.api_key_env"
+        )
+    if status == 403:
+        words = "Elasticsearch 的密钥没有这项权限（403）：见 tingjian index setup --roles 的权限表"
+        return ConfigurationError(words, field="index.api_key_env")
+    return RetryLater(f"服务器忙或出错（{status} {kind}）")
+
+
+def _kind(body: Any) -> str:
     error = body.get("error") if isinstance(body, dict) else None
     kind = error.get("type") if isinstance(error, dict) else None
-    return kind == "cluster_block_exception"
+    if kind == "search_phase_execution_exception":  # what each shard says tells more
+        causes = error.get("root_cause") if isinstance(error, dict) else None
+        kind = causes[0].get("type", kind) if causes else kind
+    return str(kind or "")
 
 
-def _denied(status: int) -> str:
-    if status == 401:
-        return "Elasticsearch 不认这个密钥（401）：检查环境变量里的 API key"
-    return "Elasticsearch 的密钥没有这项权限（403）：见 README 的权限表"
+def _certificate(message: str) -> str:
+    if "expired" in message:
+        return f"Elasticsearch 的证书过期了：{message}"
+    return f"Elasticsearch 的证书不被信任：{message}"
 
 
 def _secret(name: str) -> str:

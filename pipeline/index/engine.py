@@ -17,6 +17,7 @@ from pipeline.records import Item, Signal
 Field = Literal[
     "channel", "source_id", "outlet", "site_group", "region", "role", "sentiment", "topics", "level", "issue_id"
 ]
+Number = Literal["outlet_weight", "duplicates", "role_p", "sentiment_p", "needs_answer_p", "sensitive_p"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,17 @@ class Index(Protocol):
 
     def words(self, search: Search, size: int = 30, sample: int = 2000) -> list[Bucket]:
         """Most frequent content words over the newest `sample` hits."""
+        ...
+
+    def significant_words(self, search: Search, size: int = 10, sample: int = 2000) -> list[Bucket]:
+        """Words more usual in the hits than elsewhere (`significance`), with the hits that hold them.
+
+        Hits are those at least as new as the `sample`th newest; elsewhere is every document of the installation.
+        """
+        ...
+
+    def percentiles(self, search: Search, name: Number, percents: Sequence[float]) -> list[float]:
+        """Values below which so many percent of the hits lie; empty where no hit has one. Within 2 % of exact."""
         ...
 
     def signals(

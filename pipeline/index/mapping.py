@@ -91,8 +91,8 @@ INCIDENT_FIELDS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 SOURCE_FIELDS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("source_id", "office_id", "name", "kind", "channel", "outlet", "region", "site_group", "status"), _KEYWORD),
-    "occurred_at": _DATE,  # when it was last read
-    **dict.fromkeys(("last_ok_at", "last_new_at"), _DATE),
+    "occurred_at": _DATE,  # when this was so: a source that is late stays in sight
+    **dict.fromkeys(("last_run_at", "last_ok_at", "last_new_at"), _DATE),
     **dict.fromkeys(("enabled", "late"), _FLAG),
     "fresh_within_hours": _NUMBER,
 }  # fmt: skip

@@ -14,6 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy
+
 from pipeline.errors import storage
 from pipeline.index.documents import (
     from_document,
@@ -24,8 +26,9 @@ from pipeline.index.documents import (
     to_document,
     wanted_texts,
 )
-from pipeline.index.engine import Bucket, Field, Hit, Page, Search, Written
-from pipeline.index.sqlite_query import Clause, compile_search
+from pipeline.index.engine import Bucket, Field, Hit, Number, Page, Search, Written
+from pipeline.index.significance import least_count, significant
+from pipeline.index.sqlite_query import Clause, compile_search, word_expression
 from pipeline.index.tokens import fold, index_tokens
 from pipeline.records import Item, Signal
 
@@ -198,6 +201,35 @@ class SqliteIndex:
             counts.update(set(json.loads(words)))
         ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
         return [Bucket(word, count) for word, count in ranked[:size]]
+
+    def significant_words(self, search: Search, size: int = 10, sample: int = 2000) -> list[Bucket]:
+        where = compile_search(replace(search, collapse_stories=False))
+        sql = f"SELECT occurred_at FROM items WHERE {where.sql} ORDER BY occurred_at DESC, doc_id DESC LIMIT 1 OFFSET ?"  # noqa: S608
+        edge = self._rows(sql, (*where.values, sample - 1))
+        if edge:
+            where = Clause(f"{where.sql} AND occurred_at >= ?", (*where.values, edge[0][0]))
+        here: Counter[str] = Counter()
+        hits = 0
+        for (words,) in self._rows(
+            f"SELECT json_extract(document, '$.words') FROM items WHERE {where.sql}",  # noqa: S608
+            where.values,
+        ):
+            hits += 1
+            here.update({fold(word) for word in json.loads(words)})
+        least = least_count(hits)
+        there = {
+            word: self._one("SELECT count(*) FROM fts WHERE fts MATCH ?", (word_expression(word),))
+            for word, count in here.items()
+            if count >= least
+        }
+        return significant(here, hits, there, self._one("SELECT count(*) FROM items", ()), size)
+
+    def percentiles(self, search: Search, name: Number, percents: Sequence[float]) -> list[float]:
+        where = compile_search(replace(search, collapse_stories=False))
+        path = f"$.labels.{name}" if name.endswith("_p") else f"$.{name}"
+        sql = f"SELECT json_extract(document, ?) AS n FROM items WHERE {where.sql} AND n IS NOT NULL"  # noqa: S608
+        values = [float(n) for (n,) in self._rows(sql, (path, *where.values))]
+        return [float(p) for p in numpy.percentile(values, percents)] if values else []
 
     def signals(
         self, office_ids: Sequence[str], since: datetime, until: datetime, period: Literal["hour", "day"]

@@ -46,6 +46,12 @@ def compile_search(search: Search) -> Clause:
     return where
 
 
+def word_expression(word: str) -> str:
+    """The FTS5 expression that finds one of the segmenter's words."""
+    quoted = fold(word).replace('"', "")
+    return f'words : "{quoted}"'
+
+
 def _node(node: Node) -> Clause:
     match node:
         case Text(text):
@@ -74,8 +80,7 @@ def _is(field: str, value: str) -> Clause:
     if field == "title":
         return _match(value, "title")
     if field == "words":
-        quoted = fold(value).replace('"', "")
-        return Clause("row IN (SELECT rowid FROM fts WHERE fts MATCH ?)", (f'words : "{quoted}"',))
+        return Clause("row IN (SELECT rowid FROM fts WHERE fts MATCH ?)", (word_expression(value),))
     if field == "occurred_at":
         return _between(Between(field, value, value))
     if field in ("needs_answer", "sensitive"):

@@ -25,7 +25,7 @@ def open_elastic(url: str) -> ElasticIndex:
 
 def drop(index: ElasticIndex) -> None:
     """Delete what `open_elastic` made."""
-    client, prefix = index.client, index.settings.prefix
+    client, prefix = index.server.client, index.server.prefix
     for name in client.indices.get(index=f"{prefix}*"):
         client.indices.delete(index=name)
     for name in FIELDS:

@@ -23,14 +23,14 @@ PIECES = [
 @pytest.fixture(scope="module")
 def analyser(elasticsearch_url: str) -> Iterator[ElasticIndex]:
     index = open_elastic(elasticsearch_url)
-    index.client.indices.create(index=f"{index.settings.prefix}items-media-2026.11")
+    index.server.client.indices.create(index=f"{index.server.prefix}items-media-2026.11")
     yield index
     drop(index)
 
 
 def cut(index: ElasticIndex, text: str) -> str:
     """Elasticsearch's tokens as the other engine writes them: at each position the longest, gaps left out."""
-    found = index.client.indices.analyze(index=f"{index.settings.prefix}items-media-2026.11", analyzer="han", text=text)
+    found = index.server.client.indices.analyze(index=f"{index.server.prefix}items-media-2026.11", analyzer="han", text=text)
     at_place = itertools.groupby(found["tokens"], key=lambda token: token["position"])
     longest = (max((t["token"] for t in tokens), key=len) for _, tokens in at_place)
     return " ".join(token for token in longest if token != GAP)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy
 import pytest
 from index_corpus import CITY, DISTRICT, NAMES, corpus
 from making import HOUR, NOW, ident, item
 
-from pipeline.index.engine import Bucket, Index, Search, Written
+from pipeline.index.engine import Bucket, Index, Number, Search, Written
 from pipeline.index.query import QueryError, parse
-from pipeline.records import Signal
+from pipeline.records import Item, Signal
 
 ALL = Search((CITY,))
 
@@ -180,6 +182,45 @@ def test_terms_and_words_count_documents(engine: Index) -> None:
     assert Bucket("", 3) not in engine.terms(ALL, "outlet")
     assert engine.words(ALL, 1) == [Bucket("检察院", 2)]
     assert engine.words(ALL, 9, sample=1) == [Bucket("不起诉", 1), Bucket("检察院", 1), Bucket("证据", 1)]
+
+
+def _story(number: int) -> Item:
+    """Common words everywhere; 热线 and 占线 in one document of ten, that is in all submissions."""
+    rng = random.Random(number)
+    submission = number % 10 == 0
+    words = {*rng.sample(COMMON, 6), *(("热线", "占线", "App") if submission and rng.random() < 0.9 else ())}
+    return item(
+        number, words=tuple(sorted(words)), channel="submission" if submission else "media", occurred_at=NOW - number * HOUR,
+        outlet_weight=rng.lognormvariate(0, 1), labels={"role_p": rng.betavariate(5, 2)},
+    )  # fmt: skip
+
+
+COMMON = [f"词{n}" for n in range(60)]
+
+
+def test_words_that_stand_out_in_the_newest_hits(engine: Index) -> None:
+    engine.write_items(_story(n) for n in range(1500))
+    engine.write_items([item("theirs", words=("词1",), office_id=DISTRICT)])
+    letters = Search((CITY,), filters={"channel": ("submission",)})
+    found = engine.significant_words(letters)
+    assert {b.key for b in found[:3]} == {"热线", "占线", "app"} and found[0].count > 120
+    newest = [(b.key, b.count) for b in engine.significant_words(letters, sample=50)]
+    assert newest == [
+        ("app", 47), ("占线", 47), ("热线", 47), ("词25", 10), ("词5", 9), ("词37", 8), ("词50", 8), ("词46", 8), ("词36", 8),
+        ("词19", 8),
+    ]  # fmt: skip
+    assert engine.significant_words(Search((CITY,), parse("没有这个词"))) == []
+
+
+@pytest.mark.parametrize("name", ["outlet_weight", "role_p"])
+def test_percentiles_are_within_two_percent(engine: Index, name: Number) -> None:
+    documents = [_story(n) for n in range(1500)]
+    engine.write_items(documents)
+    values = [d.outlet_weight if name == "outlet_weight" else d.labels["role_p"] for d in documents]
+    percents = [5.0, 50.0, 95.0]
+    found = engine.percentiles(ALL, name, percents)
+    assert found == pytest.approx(list(numpy.percentile(values, percents)), rel=0.02)
+    assert engine.percentiles(Search((DISTRICT,)), name, percents) == []
 
 
 def test_a_cell_is_set_and_never_falls(engine: Index) -> None:
