@@ -1,0 +1,133 @@
+"""Panels of a dashboard: Lens charts by value, saved searches by reference, notes in Markdown.
+
+A chart has one layer, `l1`; its buckets are b0, b1 …, its metrics m0, m1 …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kibana_objects.columns import KUERY, Column, Json
+from kibana_objects.views import View
+
+LAYER = "l1"
+LAYER_REFERENCE = f"indexpattern-datasource-layer-{LAYER}"
+_OF_LAYER: Json = {"layerId": LAYER, "layerType": "data"}
+_NO_QUERY: Json = {"query": "", "language": KUERY}
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """`config` is its embeddableConfig; `refers` (name, type, key) of what it needs, resolved for each office."""
+
+    type: str
+    title: str
+    config: Json
+    refers: tuple[tuple[str, str, str], ...] = ()
+    view: View | None = None
+
+
+def search(key: str, title: str) -> Panel:
+    """A saved search as a list."""
+    return Panel("search", title, {}, (("", "search", key),))
+
+
+def note(title: str, markdown: str) -> Panel:
+    vis: Json = {
+        "id": "", "title": "", "description": "", "type": "markdown",
+        "params": {"fontSize": 12, "openLinksInNewTab": False, "markdown": markdown}, "uiState": {},
+        "data": {"aggs": [], "searchSource": {"query": _NO_QUERY, "filter": []}},
+    }  # fmt: skip
+    return Panel("visualization", title, {"savedVis": vis})
+
+
+def number(title: str, view: View, value: Column, kql: str = "", second: Column | None = None) -> Panel:
+    """One figure, and a second one small beside it."""
+    seen: Json = {**_OF_LAYER, "metricAccessor": "m0"}
+    if second:
+        seen["secondaryMetricAccessor"] = "m1"
+    return _lens(title, "lnsMetric", view, [], [value, second] if second else [value], seen, kql)
+
+
+def bars(
+    title: str, view: View, x: Column, metrics: Column | Sequence[Column], split: Column | None = None, kql: str = "",
+    style: str = "bar_stacked",
+) -> Panel:  # fmt: skip
+    """An XY chart; `style` is Lens' series type (bar, line, area, with _stacked or _percentage_stacked, bar_horizontal)."""
+    values = [metrics] if isinstance(metrics, Column) else list(metrics)
+    layer: Json = {
+        **_OF_LAYER, "seriesType": style, "xAccessor": "b0", "accessors": [f"m{n}" for n in range(len(values))],
+        "palette": {"type": "palette", "name": "default"},
+    }  # fmt: skip
+    if split:
+        layer["splitAccessor"] = "b1"
+    seen: Json = {
+        "legend": {"isVisible": bool(split) or len(values) > 1, "position": "right"}, "valueLabels": "hide",
+        "preferredSeriesType": style, "layers": [layer],
+    }  # fmt: skip
+    return _lens(title, "lnsXY", view, [x, split] if split else [x], values, seen, kql)
+
+
+def table(title: str, view: View, rows: Sequence[Column], metrics: Sequence[Column], kql: str = "") -> Panel:
+    keys = [f"b{n}" for n in range(len(rows))] + [f"m{n}" for n in range(len(metrics))]
+    seen: Json = {**_OF_LAYER, "columns": [{"columnId": key} for key in keys]}
+    return _lens(title, "lnsDatatable", view, rows, metrics, seen, kql)
+
+
+def donut(title: str, view: View, part: Column, metric: Column, kql: str = "") -> Panel:
+    layer: Json = {
+        **_OF_LAYER, "primaryGroups": ["b0"], "metrics": ["m0"], "numberDisplay": "percent", "categoryDisplay": "default",
+        "legendDisplay": "default", "nestedLegend": False,
+    }  # fmt: skip
+    return _lens(title, "lnsPie", view, [part], [metric], {"shape": "donut", "layers": [layer]}, kql)
+
+
+def cloud(title: str, view: View, tag: Column, metric: Column, kql: str = "") -> Panel:
+    seen: Json = {
+        **_OF_LAYER, "tagAccessor": "b0", "valueAccessor": "m0", "maxFontSize": 72, "minFontSize": 18,
+        "orientation": "single", "showLabel": False, "palette": {"type": "palette", "name": "default"},
+    }  # fmt: skip
+    return _lens(title, "lnsTagcloud", view, [tag], [metric], seen, kql)
+
+
+def heatmap(title: str, view: View, x: Column, y: Column, metric: Column, kql: str = "") -> Panel:
+    grid = {
+        "type": "heatmap_grid",
+        "isCellLabelVisible": False,
+        "isYAxisLabelVisible": True,
+        "isXAxisLabelVisible": True,
+    }
+    seen: Json = {
+        **_OF_LAYER, "shape": "heatmap", "xAccessor": "b0", "yAccessor": "b1", "valueAccessor": "m0", "gridConfig": grid,
+        "legend": {"isVisible": True, "position": "right", "type": "heatmap_legend"},
+    }  # fmt: skip
+    return _lens(title, "lnsHeatmap", view, [x, y], [metric], seen, kql)
+
+
+def _lens(
+    title: str,
+    kind: str,
+    view: View,
+    buckets: Sequence[Column],
+    metrics: Sequence[Column],
+    visualization: Json,
+    kql: str,
+) -> Panel:
+    columns: dict[str, Json] = {}
+    for prefix, group in (("b", buckets), ("m", metrics)):
+        for place, column in enumerate(group):
+            columns |= column.build(view, f"{prefix}{place}")
+    layer = {"columnOrder": _ordered(columns), "columns": columns, "incompleteColumns": {}}
+    state: Json = {
+        "query": {"query": kql, "language": KUERY}, "filters": [], "internalReferences": [], "adHocDataViews": {},
+        "datasourceStates": {"formBased": {"layers": {LAYER: layer}}}, "visualization": visualization,
+    }  # fmt: skip
+    attributes: dict[str, Any] = {"title": title, "visualizationType": kind, "type": "lens", "state": state}
+    return Panel("lens", title, {"attributes": attributes}, ((LAYER_REFERENCE, "index-pattern", view.key),), view)
+
+
+def _ordered(columns: dict[str, Json]) -> list[str]:
+    """Buckets in their nesting, metrics, then what formulas are made of."""
+    return sorted(columns, key=lambda key: ("X" in key, not key.startswith("b")))
