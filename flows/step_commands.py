@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,7 @@ def watch(data_dir: Path, now: datetime | None) -> None:
     """研判：聚合议题、评定等级、按规则预警、启动预案。"""
     with opened(data_dir, now) as c:
         heard, found = _watch(c)
+        _mirror(c)
         click.echo(
             f"议题 {heard.issues} 个（合并 {heard.merged}）；新预警 {found.alerts}，新事件 {found.opened}，升级 {found.raised}。"
         )
@@ -122,6 +123,17 @@ def _watch(c: Context) -> tuple[Any, Any]:
     return heard, run(c.home, c.db, c.index, c.now)
 
 
+def _mirror(c: Context) -> None:
+    """What Kibana reads, where the index is Elasticsearch; its troubles are said and never stop anything."""
+    if c.home.settings.index.engine != "elasticsearch":
+        return
+    from pipeline.index.elastic import ElasticIndex
+    from pipeline.steps.mirror import mirror
+
+    if isinstance(c.index, ElasticIndex) and (problem := mirror(c.home, c.db, c.index, c.now).problem):
+        click.echo(f"Kibana 用的索引这次没有写完，稍后再试：{problem}", err=True)
+
+
 def _dispatch(c: Context, go_on: Callable[[], bool] = lambda: True) -> Any:
     from pipeline.steps.dispatch import dispatch as run
 
@@ -138,17 +150,28 @@ def _loop(c: Context) -> None:
     while not stop.is_set():
         now = clock(None)
         current = Context(c.home, c.db, c.index, now)
-        try:
+        looked = False
+        with _said():
             with c.db.read() as session:
                 commit = session.scalar(select(func.max(BatchRow.committed_at)))
             if commit != last_commit or now - watched >= WATCH_AT_LEAST:
                 _watch(current)
-                last_commit, watched = commit, now
+                last_commit, watched, looked = commit, now, True
+        with _said():  # also while the index is away
             _dispatch(current, lambda: not stop.is_set())
-        except RetryLater as error:
-            click.echo(f"稍后再试：{error}", err=True)
-            time.sleep(LOOP_SECONDS)
+        if looked:
+            with _said():
+                _mirror(current)
         stop.wait(LOOP_SECONDS)
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """What can be done later is said, and the loop goes on."""
+    try:
+        yield
+    except RetryLater as error:
+        click.echo(f"稍后再试：{error}", err=True)
 
 
 def _chosen(sources: Sequence[Source], ids: Sequence[str]) -> list[Source]:

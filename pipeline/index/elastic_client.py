@@ -26,6 +26,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 _LATER_KINDS = {
     "cluster_block_exception": "索引被设为只读（磁盘将满，或正在迁移）",
     "index_closed_exception": "索引被关闭了，请打开它",
+    "index_not_found_exception": "没有这个索引，请运行 tingjian index setup",
 }
 _LATER = frozenset({408, 429, 500, 502, 503, 504})
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from elasticsearch import Elasticsearch
+from elasticsearch import BadRequestError, Elasticsearch
 from elasticsearch.helpers import streaming_bulk
 
 from pipeline.errors import RetryLater
@@ -117,12 +117,20 @@ class Server:
 
     def refresh(self, index: str) -> None:
         """What was written can be found from now on."""
-        call(lambda: self.client.indices.refresh(index=index))
+        call(lambda: self.client.indices.refresh(index=index, ignore_unavailable=True))
 
     def indices(self, pattern: str) -> list[str]:
         """Names of the indices behind a pattern, closed ones too."""
         options: dict[str, Any] = {"features": "settings", "expand_wildcards": "all", "ignore_unavailable": True}
         return sorted(call(lambda: self.client.indices.get(index=pattern, **options)))
+
+    def create(self, index: str, **body: Any) -> None:
+        """Make an index unless it is there."""
+        try:
+            call(lambda: self.client.indices.create(index=index, **body))
+        except BadRequestError as error:
+            if error.error != "resource_already_exists_exception":
+                raise
 
     def drop(self, index: str) -> None:
         """Delete a whole index."""

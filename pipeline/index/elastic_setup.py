@@ -32,6 +32,8 @@ def prepare(server: Server, offices: Sequence[str]) -> list[str]:
         if add:
             call(lambda: server.client.indices.update_aliases(actions=add))  # noqa: B023
         changed.append(name)
+        if PATTERNS[kind] == kind and not server.indices(name):
+            server.create(name)
     return changed
 
 

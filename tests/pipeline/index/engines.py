@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,10 @@ from pipeline.settings.home import IndexSettings
 ENGINES = ("sqlite", "elasticsearch")
 
 
-def open_elastic(url: str) -> ElasticIndex:
+def open_elastic(url: str, offices: Sequence[str] = ("city", "district")) -> ElasticIndex:
     """An empty index under a prefix of its own."""
     settings = IndexSettings(engine="elasticsearch", hosts=[url], prefix=f"test-{secrets.token_hex(4)}-")
-    return ElasticIndex(settings, ["city", "district"])
+    return ElasticIndex(settings, offices)
 
 
 def drop(index: ElasticIndex) -> None:
