@@ -5,7 +5,7 @@ A chart has one layer, `l1`; its buckets are b0, b1 …, its metrics m0, m1 …
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ def number(title: str, view: View, value: Column, kql: str = "", second: Column 
     seen: Json = {**_OF_LAYER, "metricAccessor": "m0"}
     if second:
         seen["secondaryMetricAccessor"] = "m1"
-    return _lens(title, "lnsMetric", view, [], [value, second] if second else [value], seen, kql)
+    return _lens(title, "lnsMetric", view, {}, [value, second] if second else [value], seen, kql)
 
 
 def bars(
@@ -67,13 +67,15 @@ def bars(
         "legend": {"isVisible": bool(split) or len(values) > 1, "position": "right"}, "valueLabels": "hide",
         "preferredSeriesType": style, "layers": [layer],
     }  # fmt: skip
-    return _lens(title, "lnsXY", view, [x, split] if split else [x], values, seen, kql)
+    buckets = {"b1": split, "b0": x} if split else {"b0": x}
+    return _lens(title, "lnsXY", view, buckets, values, seen, kql)
 
 
 def table(title: str, view: View, rows: Sequence[Column], metrics: Sequence[Column], kql: str = "") -> Panel:
-    keys = [f"b{n}" for n in range(len(rows))] + [f"m{n}" for n in range(len(metrics))]
+    buckets = {f"b{n}": row for n, row in enumerate(rows)}
+    keys = [*buckets, *(f"m{n}" for n in range(len(metrics)))]
     seen: Json = {**_OF_LAYER, "columns": [{"columnId": key} for key in keys]}
-    return _lens(title, "lnsDatatable", view, rows, metrics, seen, kql)
+    return _lens(title, "lnsDatatable", view, buckets, metrics, seen, kql)
 
 
 def donut(title: str, view: View, part: Column, metric: Column, kql: str = "") -> Panel:
@@ -81,7 +83,7 @@ def donut(title: str, view: View, part: Column, metric: Column, kql: str = "") -
         **_OF_LAYER, "primaryGroups": ["b0"], "metrics": ["m0"], "numberDisplay": "percent", "categoryDisplay": "default",
         "legendDisplay": "default", "nestedLegend": False,
     }  # fmt: skip
-    return _lens(title, "lnsPie", view, [part], [metric], {"shape": "donut", "layers": [layer]}, kql)
+    return _lens(title, "lnsPie", view, {"b0": part}, [metric], {"shape": "donut", "layers": [layer]}, kql)
 
 
 def cloud(title: str, view: View, tag: Column, metric: Column, kql: str = "") -> Panel:
@@ -89,7 +91,7 @@ def cloud(title: str, view: View, tag: Column, metric: Column, kql: str = "") ->
         **_OF_LAYER, "tagAccessor": "b0", "valueAccessor": "m0", "maxFontSize": 72, "minFontSize": 18,
         "orientation": "single", "showLabel": False, "palette": {"type": "palette", "name": "default"},
     }  # fmt: skip
-    return _lens(title, "lnsTagcloud", view, [tag], [metric], seen, kql)
+    return _lens(title, "lnsTagcloud", view, {"b0": tag}, [metric], seen, kql)
 
 
 def heatmap(title: str, view: View, x: Column, y: Column, metric: Column, kql: str = "") -> Panel:
@@ -103,31 +105,21 @@ def heatmap(title: str, view: View, x: Column, y: Column, metric: Column, kql: s
         **_OF_LAYER, "shape": "heatmap", "xAccessor": "b0", "yAccessor": "b1", "valueAccessor": "m0", "gridConfig": grid,
         "legend": {"isVisible": True, "position": "right", "type": "heatmap_legend"},
     }  # fmt: skip
-    return _lens(title, "lnsHeatmap", view, [x, y], [metric], seen, kql)
+    return _lens(title, "lnsHeatmap", view, {"b1": y, "b0": x}, [metric], seen, kql)
 
 
 def _lens(
-    title: str,
-    kind: str,
-    view: View,
-    buckets: Sequence[Column],
-    metrics: Sequence[Column],
-    visualization: Json,
-    kql: str,
-) -> Panel:
+    title: str, kind: str, view: View, buckets: Mapping[str, Column], metrics: Sequence[Column], visualization: Json, kql: str
+) -> Panel:  # fmt: skip
+    """`buckets` in the order in which they nest: what is ranked stands outside, days inside, else each day has a ranking."""
     columns: dict[str, Json] = {}
-    for prefix, group in (("b", buckets), ("m", metrics)):
-        for place, column in enumerate(group):
-            columns |= column.build(view, f"{prefix}{place}")
-    layer = {"columnOrder": _ordered(columns), "columns": columns, "incompleteColumns": {}}
+    for key, column in {**buckets, **{f"m{place}": metric for place, metric in enumerate(metrics)}}.items():
+        columns |= column.build(view, key)
+    order = sorted(columns, key=lambda key: "X" in key)  # what formulas are made of comes last
+    layer = {"columnOrder": order, "columns": columns, "incompleteColumns": {}}
     state: Json = {
         "query": {"query": kql, "language": KUERY}, "filters": [], "internalReferences": [], "adHocDataViews": {},
         "datasourceStates": {"formBased": {"layers": {LAYER: layer}}}, "visualization": visualization,
     }  # fmt: skip
     attributes: dict[str, Any] = {"title": title, "visualizationType": kind, "type": "lens", "state": state}
     return Panel("lens", title, {"attributes": attributes}, ((LAYER_REFERENCE, "index-pattern", view.key),), view)
-
-
-def _ordered(columns: dict[str, Json]) -> list[str]:
-    """Buckets in their nesting, metrics, then what formulas are made of."""
-    return sorted(columns, key=lambda key: ("X" in key, not key.startswith("b")))

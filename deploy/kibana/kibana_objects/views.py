@@ -123,7 +123,7 @@ FIELD_NAMES: dict[str, str] = {
     "deadlines_running": "进行中的时限", "acknowledged_at": "签收时间", "closed_at": "办结时间", "next_due_at": "下一个期限",
     "met": "按时个数", "missed": "逾期个数", "running": "进行中个数", "tasks": "任务数", "tasks_open": "未完成任务数",
     "acknowledge_seconds": "签收用时", "close_seconds": "办结用时", "name": "名称", "kind": "类型", "status": "最近一次采集",
-    "last_ok_at": "最近成功", "last_new_at": "最近有新内容", "enabled": "启用", "late": "迟到", "fresh_within_hours": "应在多少小时内更新",
+    "last_ok_at": "最近成功", "last_run_at": "最近一次采集时间", "last_new_at": "最近有新内容", "enabled": "启用", "late": "迟到", "fresh_within_hours": "应在多少小时内更新",
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from kibana_objects.searches import OPEN_INCIDENTS
 from kibana_objects.views import INCIDENT, INCIDENT_ANY_TIME, ISSUE
 
 BOARD = Dashboard(
-    "handling", "4 处置与时限", "处置事件的状态、时限的按时与逾期、签收和回应用时、回应前后的量。", "now-30d/d",
+    "board-handling", "4 处置与时限", "处置事件的状态、时限的按时与逾期、签收和回应用时、回应前后的量。", "now-30d/d",
     (
         (6, (
             (12, number("未办结的事件", INCIDENT_ANY_TIME, count("件"), "not state: closed")),

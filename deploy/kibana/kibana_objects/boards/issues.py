@@ -16,7 +16,7 @@ _HELP = f"""{ROUNDED}
 **检索要加引号**：`text: "不起诉"` 是整个词；不加引号会拆成“不起”“起诉”分别去找。示范见“检索示范”开头的保存的检索。"""
 
 BOARD = Dashboard(
-    "issues", "2 议题分析", "议题的热度、话题走势、关键词、媒体和地区。", "now-7d/d",
+    "board-issues", "2 议题分析", "议题的热度、话题走势、关键词、媒体和地区。", "now-7d/d",
     (
         (14, (
             (28, bars("议题热度", ISSUE, top("title.keyword", "议题"), highest("heat", "热度"), style="bar_horizontal")),

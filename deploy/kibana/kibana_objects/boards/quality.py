@@ -26,7 +26,7 @@ _SPANS: dict[str, tuple[float | None, float | None]] = {
 }  # fmt: skip
 
 BOARD = Dashboard(
-    "quality", "5 模型质量", "标签数量、把握不大的占比、漂移、识别后改定的。只看材料，不含公众讨论。", "now-28d/d",
+    "board-quality", "5 模型质量", "标签数量、把握不大的占比、漂移、识别后改定的。只看材料，不含公众讨论。", "now-28d/d",
     (
         (12, (
             (16, bars("关系标签", MATERIAL, by_time(), count(), each("labels.role", "关系"))),

@@ -10,7 +10,7 @@ from kibana_objects.searches import LATE_SOURCES, OURS
 from kibana_objects.views import HEARD, MATERIAL, SOURCE
 
 BOARD = Dashboard(
-    "sources", "3 信源", "各媒体、各渠道带来多少，信源是否新鲜。", "now-7d/d",
+    "board-sources", "3 信源", "各媒体、各渠道带来多少，信源是否新鲜。", "now-7d/d",
     (
         (12, (
             (24, bars("各渠道的材料", MATERIAL, by_time(), count(), each("channel", "渠道"), OURS)),
@@ -29,7 +29,7 @@ BOARD = Dashboard(
         )),
         (16, (
             (48, table("信源的新鲜程度", SOURCE, [each("late", "迟到", direction="desc"), each("name", "信源", 100)], [
-                highest("last_new_at", "最近有新内容"), highest("last_ok_at", "最近成功"), highest("occurred_at", "最近一次采集"),
+                highest("last_new_at", "最近有新内容"), highest("last_ok_at", "最近成功"), highest("last_run_at", "最近一次采集"),
                 highest("fresh_within_hours", "应在多少小时内更新"),
             ], "enabled: true")),
         )),

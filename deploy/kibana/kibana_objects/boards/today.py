@@ -12,7 +12,7 @@ from kibana_objects.views import HEARD, ISSUE, MATERIAL, SOURCE
 LAST_WEEK = "上周同日同时段"
 
 BOARD = Dashboard(
-    "today", "1 今日态势", "今天的量与上周同一天相比、负面占比、议题等级、红橙议题、迟到的信源。", "now/d",
+    "board-today", "1 今日态势", "今天的量与上周同一天相比、负面占比、议题等级、红橙议题、迟到的信源。", "now/d",
     (
         (6, (
             (12, number("今日材料", MATERIAL, count("今日"), OURS, second=count(LAST_WEEK, shift="1w"))),

@@ -24,7 +24,8 @@ _ACCESSORS: Mapping[str, Mapping[str, bool]] = {
 def problems(objects: Sequence[Json]) -> Iterator[Problem]:
     for panel in lens_panels(objects):
         if panel.view is None:
-            yield Problem("chart-without-view", panel.where, "its layer names no data view of the description")
+            if panel.attributes["references"]:  # else `references` says so
+                yield Problem("chart-without-view", panel.where, "its layer names no data view of the description")
             continue
         yield from query_problems(panel.attributes["state"]["query"], panel.view, panel.where)
         yield from _visualization(panel)
