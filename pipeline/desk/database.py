@@ -27,6 +27,12 @@ from pipeline.errors import RetryLater, storage
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _WRITE_LOCK = 0x7469_6E67  # "ting": of this database, shared by all our processes
 _LOCK_SECONDS, _CONNECT_SECONDS = 30, 10
+_NOT_REACHED = "连不上、连接中断或被拒绝（检查服务器是否在运行，地址、密码是否正确）"
+_POSTGRESQL_WORDS = {
+    "55P03": "正被另一个进程占用",
+    "53100": "磁盘已满，请清理后再试",
+    "53300": "连接太多",
+}
 
 
 class Database:
@@ -98,7 +104,8 @@ def _trouble() -> Iterator[None]:
         if isinstance(error.orig, sqlite3.OperationalError):
             with storage("数据库"):
                 raise error.orig from error
-        raise RetryLater("数据库暂时用不了：连不上、连接中断或被拒绝（检查服务器是否在运行，地址、密码是否正确）") from error
+        words = _POSTGRESQL_WORDS.get(getattr(error.orig, "sqlstate", None) or "", _NOT_REACHED)
+        raise RetryLater(f"数据库暂时用不了：{words}") from error
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from pipeline.settings.offices import Office, Offices
 from pipeline.settings.sources import Source
 from pipeline.settings.yaml_files import Strict, load_model
 
+_PLAIN_PASSWORD = re.compile(r"^[^#]*://[^/@\s:]*:(?!\$\{)[^/@\s]+@", re.M)
 K_FLOOR = 3  # charter 2: no setting goes below
 
 
@@ -160,6 +162,7 @@ def load_home(folder: Path) -> Home:
     if not config.is_dir():
         raise ConfigurationError("这里没有配置。先运行：tingjian init 目录", file=config)
     settings = load_model(config / "tingjian.yaml", Settings)
+    _no_password_in(config / "tingjian.yaml")
     offices = load_model(config / "office.yaml", Offices).offices
     known = {o.id for o in offices}
     sources: dict[str, Source] = {}
@@ -172,3 +175,11 @@ def load_home(folder: Path) -> Home:
                 raise ConfigurationError(f"office.yaml 里没有 {office_id}", file=path, field="offices")
         sources[source.id] = source
     return Home(folder.resolve(), settings, tuple(offices), tuple(sources.values()))
+
+
+def _no_password_in(path: Path) -> None:
+    """Raises ConfigurationError where an address holds a password in clear."""
+    text = path.read_text(encoding="utf-8")
+    if found := _PLAIN_PASSWORD.search(text):
+        line = text.count("\n", 0, found.end()) + 1
+        raise ConfigurationError("密码不能写在文件里：写成 ${环境变量}", file=path, line=line)

@@ -1,4 +1,7 @@
-"""YAML into pydantic models, with the line of every mistake, and `${NAME}` filled from the environment."""
+"""YAML into pydantic models, with the line of every mistake, and `${NAME}` filled from the environment.
+
+Before an `@` it is the password of an address, and quoted as one.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -79,7 +83,8 @@ def _filled(value: Any, path: Path) -> Any:
             name = match.group(1)
             if name not in os.environ:
                 raise ConfigurationError(f"环境变量 {name} 没有设置", file=path)
-            return os.environ[name]
+            word = os.environ[name]
+            return quote(word, safe="") if match.string[match.end() :].startswith("@") else word
 
         return _VARIABLE.sub(put, value)
     if isinstance(value, dict):

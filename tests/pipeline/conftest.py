@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from pipeline.desk.database import Database
 from pipeline.index.sqlite import SqliteIndex
 from pipeline.settings import Home, load_home
-from tests.postgres_server.server import Server
+from tests.postgres_server.server import PASSWORD_NAME, Server
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "deploy" / "office"
 
@@ -20,6 +22,7 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "deploy" / "office"
 def postgresql() -> Iterator[Server]:
     """One server for the session; skips, in words, where none is installed."""
     server = Server()
+    os.environ[PASSWORD_NAME] = server.password
     try:
         yield server.start()
     finally:
@@ -38,19 +41,31 @@ def migrated(postgresql: Server) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def desk_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty desk database, on each engine in turn; a PostgreSQL one is migrated already."""
+    """The address of an empty desk database, on each engine in turn, as settings hold it.
+
+    A PostgreSQL one is migrated already.
+    """
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'desk.db'}"
         return
     server: Server = request.getfixturevalue("postgresql")
     name = server.create(request.getfixturevalue("migrated"))
-    yield server.dsn(name)
+    yield server.address(name)
     server.drop(name)
 
 
 @pytest.fixture
 def desk(desk_url: str) -> Iterator[Database]:
-    database = Database(desk_url)
+    database = Database(desk_url.replace(f"${{{PASSWORD_NAME}}}", quote(os.environ.get(PASSWORD_NAME, ""), safe="")))
+    database.migrate()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite_desk(tmp_path: Path) -> Iterator[Database]:
+    """For what only a file can suffer."""
+    database = Database(f"sqlite:///{tmp_path / 'desk.db'}")
     database.migrate()
     yield database
     database.close()

@@ -101,6 +101,10 @@ class Server:
     def dsn(self, database: str) -> str:
         return f"postgresql://{USER}:{quote(self.password, safe='')}@127.0.0.1:{self.port}/{database}"
 
+    def address(self, database: str) -> str:
+        """The same as an office writes it into its settings; `PASSWORD_NAME` must be in the environment."""
+        return f"postgresql://{USER}:${{{PASSWORD_NAME}}}@127.0.0.1:{self.port}/{database}"
+
     def create(self, template: str = "template1") -> str:
         """A new database (a copy of `template`, which nobody may be using); returns its name."""
         name = f"desk_{secrets.token_hex(4)}"

@@ -11,7 +11,7 @@ import pytest
 from full_disk import full_disk
 from making import HOUR, NOW, capture, post
 from sqlalchemy import event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ProgrammingError
 
 from pipeline.desk import counters
 from pipeline.desk.database import Database
@@ -53,30 +53,30 @@ def count(db: Database) -> dict[str, int]:
         return counters.totals(s)
 
 
-def test_the_desk_database_on_a_full_disk(desk: Database) -> None:
-    with full_disk(1000), pytest.raises(RetryLater, match="数据库暂时用不了：磁盘"), desk.write() as s:
+def test_the_desk_database_on_a_full_disk(sqlite_desk: Database) -> None:
+    with full_disk(1000), pytest.raises(RetryLater, match="数据库暂时用不了：磁盘"), sqlite_desk.write() as s:
         counters.add(s, "x", 1, NOW)
         s.execute(text("CREATE TABLE big AS SELECT randomblob(900000) AS b"))
-    assert count(desk) == {}
-    with desk.write() as s:
+    assert count(sqlite_desk) == {}
+    with sqlite_desk.write() as s:
         counters.add(s, "x", 1, NOW)
-    assert count(desk) == {"x": 1}
+    assert count(sqlite_desk) == {"x": 1}
 
 
-def test_the_desk_database_while_another_process_writes(desk: Database, tmp_path: Path) -> None:
-    desk.close()  # connections of the pool wait for 30 s; new ones wait less
-    event.listen(desk.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=20"))
+def test_the_desk_database_while_another_process_writes(sqlite_desk: Database, tmp_path: Path) -> None:
+    sqlite_desk.close()  # connections of the pool wait for 30 s; new ones wait less
+    event.listen(sqlite_desk.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=20"))
     other = sqlite3.connect(tmp_path / "desk.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(RetryLater, match="数据库暂时用不了：正被另一个进程占用"), desk.write() as s:
+    with pytest.raises(RetryLater, match="数据库暂时用不了：正被另一个进程占用"), sqlite_desk.write() as s:
         counters.add(s, "x", 1, NOW)
-    assert count(desk) == {}
+    assert count(sqlite_desk) == {}
     other.execute("ROLLBACK")
     other.close()
 
 
 def test_a_mistake_in_sql_stays_one(desk: Database) -> None:
-    with pytest.raises((OperationalError, sqlite3.OperationalError)), desk.read() as s:
+    with pytest.raises((ProgrammingError, sqlite3.OperationalError)), desk.read() as s:
         s.execute(text("SELECT nothing FROM nowhere"))
 
 

@@ -122,9 +122,12 @@ def letter(name: object, text: str = "我的申诉到哪一步了，请答复。
     return capture(name, text, "submission", **{**values, **fields})
 
 
-def build(folder: Path) -> House:
+def build(folder: Path, database_url: str = "") -> House:
     if not (folder / "config").exists():
         shutil.copytree(TEMPLATES, folder / "config")
+        settings = folder / "config" / "tingjian.yaml"
+        text = settings.read_text(encoding="utf-8")
+        settings.write_text(text.replace('database_url: ""', f'database_url: "{database_url}"'), encoding="utf-8")
     home = load_home(folder)
     db = Database(home.database_url)
     db.migrate()

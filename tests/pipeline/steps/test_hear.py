@@ -29,8 +29,9 @@ def signals(house: House, now: Any = NOW) -> list[Signal]:
 
 
 def published_bytes(house: House, secret: str) -> list[str]:
-    """Files outside of nothing: every byte of the installation."""
-    return [p.name for p in bytes_anywhere(house.home.folder, secret)]
+    """Where it stands: every byte of the installation, and every row of the desk wherever its database is."""
+    rows = [name for name, found in house.dump().items() if secret in str(found)]
+    return rows + [p.name for p in bytes_anywhere(house.home.folder, secret)]
 
 
 @pytest.mark.parametrize(("people", "voices"), [(1, 0), (K - 1, 0), (K, K), (K + 1, K), (2 * K, 2 * K)])
