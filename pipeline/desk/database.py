@@ -46,6 +46,7 @@ class Database:
         connect_args = {"connect_timeout": _CONNECT_SECONDS} if postgresql else {}
         self.engine: Engine = create_engine(self.url, pool_pre_ping=True, connect_args=connect_args)
         if postgresql:
+            event.listen(self.engine, "connect", _postgresql_connect)
             event.listen(self.engine, "begin", _postgresql_begin)
         else:
             event.listen(self.engine, "connect", _sqlite_connect)
@@ -119,6 +120,18 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
 def _sqlite_begin(connection: Any) -> None:
     write = connection.get_execution_options().get("tingjian_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _postgresql_connect(connection: Any, _record: Any) -> None:
+    from psycopg.types.string import StrDumper  # brings libpq, which SQLite needs not load
+
+    class WithoutNul(StrDumper):
+        """PostgreSQL refuses NUL in text; one hostile character must not stop a step."""
+
+        def dump(self, obj: str) -> bytes:
+            return bytes(super().dump(obj.replace("\0", "")) or b"")
+
+    connection.adapters.register_dumper(str, WithoutNul)
 
 
 def _postgresql_begin(connection: Any) -> None:
