@@ -8,6 +8,7 @@ from flows.context import run_command
 from flows.demo_commands import demo
 from flows.doctor import doctor
 from flows.model_commands import score, train
+from flows.read_commands import read
 from flows.setup_commands import init, status, user
 from flows.step_commands import crawl, digest, dispatch, ingest, upkeep, watch
 from flows.up_commands import schedule, up
@@ -42,6 +43,7 @@ for command in (
     schedule,
     train,
     score,
+    read,
 ):
     tingjian.add_command(command)
 

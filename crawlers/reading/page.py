@@ -57,6 +57,16 @@ def read_page(
     body: bytes, content_type: str, url: str, selectors: Selectors, now: datetime, *, max_bytes: int = MAX_BYTES
 ) -> PageText:
     """Read an article or release. Raises QuarantineError: too_large, not_html, empty_text. Nothing else."""
+    page = look_at(body, content_type, url, selectors, now, max_bytes=max_bytes)
+    if not page.body:
+        raise QuarantineError("empty_text", page.how["body"])
+    return page
+
+
+def look_at(
+    body: bytes, content_type: str, url: str, selectors: Selectors, now: datetime, *, max_bytes: int = MAX_BYTES
+) -> PageText:
+    """What a page says, also where that is a title and no body."""
     root, charset = open_page(body, content_type, max_bytes)
     link = _canonical_link(root, url)
     cut = cut_comments(root)
@@ -75,8 +85,6 @@ def read_page(
     text, how["body"] = tidy(selected_body(root, selectors.body), title), "selector"
     if not text:
         text, how["body"] = generic_body(root, title)
-    if not text:
-        raise QuarantineError("empty_text", how["body"])
     at = date.at if date is not None else None
     precision: Precision = date.precision if date is not None else "unknown"
     return PageText(title[:300], text[:MAX_TEXT], at, precision, outlet, EXTRACTOR, link, charset, cut, how)
