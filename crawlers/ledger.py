@@ -89,6 +89,13 @@ class Ledger:
             (source_id, int(complete)),
         )
 
+    def read_again(self, ids: Iterable[str]) -> None:
+        """These pages count as never read, and lists are paged through once more (`tingjian index repair`)."""
+        gone = [(i,) for i in ids]
+        if gone:
+            self._db.executemany("DELETE FROM seen WHERE id = ?", gone)
+            self._db.execute("UPDATE runs SET complete = 0")
+
     def forget(self, now: datetime) -> int:
         """Delete rows not read for 400 days (upkeep); the registry keeps identities, so nothing doubles."""
         cursor = self._db.execute("DELETE FROM seen WHERE read_at < ?", ((now - FORGET_AFTER).timestamp(),))

@@ -7,6 +7,7 @@ import click
 from flows.context import run_command
 from flows.demo_commands import demo
 from flows.doctor import doctor
+from flows.index_commands import index
 from flows.model_commands import score, train
 from flows.read_commands import read
 from flows.setup_commands import init, status, user
@@ -44,6 +45,7 @@ for command in (
     train,
     score,
     read,
+    index,
 ):
     tingjian.add_command(command)
 

@@ -16,7 +16,7 @@ from pipeline.errors import RetryLater
 from pipeline.index.documents import from_document, place, place_of, snippet, to_document, wanted_texts
 from pipeline.index.elastic_query import NOTHING, Query, compile_search
 from pipeline.index.elastic_server import READ_BATCH, WRITE_BATCH, Server
-from pipeline.index.elastic_setup import prepare
+from pipeline.index.elastic_setup import need_our_mapping, prepare
 from pipeline.index.engine import Bucket, Field, Hit, Number, Page, Search, Written
 from pipeline.index.mapping import ITEMS, SIGNALS, item_index, signal_index
 from pipeline.index.significance import least_count, significant
@@ -45,6 +45,7 @@ class ElasticIndex:
         self._prefix = settings.prefix
         self._items, self._signals = f"{settings.prefix}{ITEMS}-*", f"{settings.prefix}{SIGNALS}-*"
         prepare(self.server, offices)
+        need_our_mapping(self.server)
 
     # --- writing
 

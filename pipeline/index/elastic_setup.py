@@ -1,33 +1,50 @@
-"""Templates and aliases: put where they are missing, older, or of other offices."""
+"""Templates, aliases and the state of the indices: put where they are missing, older, or of other offices."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from elasticsearch import NotFoundError
 
+from pipeline.errors import ConfigurationError
+from pipeline.index import mapping
 from pipeline.index.elastic_client import call
 from pipeline.index.elastic_server import Server
 from pipeline.index.mapping import FIELDS, PATTERNS, aliases, templates
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One index: its kind, what writers call it, and the version of its mapping."""
+
+    index: str
+    kind: str
+    bare: str
+    version: int
+
+    @property
+    def outdated(self) -> bool:
+        return self.version < mapping.MAPPING_VERSION
+
+
 def prepare(server: Server, offices: Sequence[str]) -> list[str]:
     """Bring templates up to date and give every index all aliases; names what was changed. A second time: nothing."""
     changed = []
-    prefix, wanted = (
-        server.prefix,
-        templates(server.prefix, tuple(offices), server.settings.shards, server.settings.replicas),
-    )
+    wanted = templates(server.prefix, tuple(offices), server.settings.shards, server.settings.replicas)
     for kind in FIELDS:
-        name, body = f"{prefix}{kind}", wanted[f"{prefix}{kind}"]
-        if _is_there(_template(server, name), body):
+        name = f"{server.prefix}{kind}"
+        body = wanted[name]
+        if _is_there(template(server, name), body):
             continue
         call(lambda: server.client.indices.put_index_template(name=name, **body))  # noqa: B023
         add = [
             {"add": {"index": index, "alias": alias, **rest}}
-            for index in server.indices(f"{prefix}{PATTERNS[kind]}")
-            for alias, rest in aliases(prefix, kind, tuple(offices)).items()
+            for index in server.indices(f"{server.prefix}{PATTERNS[kind]}")
+            for alias, rest in aliases(server.prefix, kind, tuple(offices)).items()
         ]
         if add:
             call(lambda: server.client.indices.update_aliases(actions=add))  # noqa: B023
@@ -37,13 +54,36 @@ def prepare(server: Server, offices: Sequence[str]) -> list[str]:
     return changed
 
 
-def _template(server: Server, name: str) -> Mapping[str, Any] | None:
+def need_our_mapping(server: Server) -> None:
+    """Raises ConfigurationError where an index was made by an older version: it would refuse what we write."""
+    old = [shape.index for shape in shapes(server) if shape.outdated]
+    if old:
+        raise ConfigurationError(
+            f"有 {len(old)} 个索引是旧版本建的（如 {old[0]}）：先运行 tingjian index migrate", field="index"
+        )
+
+
+def shapes(server: Server) -> list[Shape]:
+    """Every index of ours, closed ones too."""
+    patterns = ",".join(f"{server.prefix}{pattern}" for pattern in PATTERNS.values())
+    options: dict[str, Any] = {"expand_wildcards": "all", "ignore_unavailable": True}
+    found = call(lambda: server.client.indices.get_mapping(index=patterns, **options))
+    made = []
+    for index, body in sorted(found.items()):
+        bare = re.sub(r"^v\d+-", "", index.removeprefix(server.prefix))
+        kind = next(kind for kind, pattern in PATTERNS.items() if fnmatchcase(bare, pattern))
+        made.append(Shape(index, kind, bare, int(body["mappings"].get("_meta", {}).get("version", 0))))
+    return made
+
+
+def template(server: Server, name: str) -> Mapping[str, Any] | None:
+    """An index template as the cluster has it."""
     try:
         found = call(lambda: server.client.indices.get_index_template(name=name))["index_templates"]
     except NotFoundError:
         return None
-    template: Mapping[str, Any] = found[0]["index_template"]
-    return template
+    body: Mapping[str, Any] = found[0]["index_template"]
+    return body
 
 
 def _is_there(known: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> bool:
