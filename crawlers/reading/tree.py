@@ -75,12 +75,14 @@ PROSE = re.compile(
     r"[，。；！？]|(?<=[\u4e00-\u9fff])[,;!?.](?!\d)"
 )  # marks that running text has and lists of links lack
 _translator = HTMLTranslator()
+_PLAIN = etree.ElementDefaultClassLookup(element=html.HtmlElement)
 
 
 def parse_html(text: str) -> html.HtmlElement:
     """A tree of `text`. Raises QuarantineError `not_html` where nothing can be made of it."""
     text = _EARLY_END.sub("", text)  # libxml2 ends at the first `</html>`, which may come with an included header
     parser = html.HTMLParser(encoding=None, huge_tree=False, remove_comments=True, remove_pis=True)
+    parser.set_element_class_lookup(_PLAIN)  # lxml.html's own asks Python for the class of every element, each time
     try:
         root = html.document_fromstring(text, parser=parser)
     except (etree.LxmlError, ValueError, AssertionError, TypeError):
