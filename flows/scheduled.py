@@ -1,6 +1,7 @@
 """What Prefect runs: few, coarse flows, each a thin call of our own commands' functions.
 
-Parameters and logs carry ids and counts only. Spiders run in a process of their own, since Twisted's reactor can't restart.
+`tingjian up` serves them in its own process group (`serve_all`); where a Prefect server and workers of a process pool run
+elsewhere, `register` hands them to the pool. Parameters and logs carry ids and counts only. Spiders run in a process of their own, since Twisted's reactor can't restart.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from prefect import flow, serve
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval
+from prefect.types.entrypoint import EntrypointType
 
 from flows.processes import tingjian
 
 FLOW_SECONDS = 3600
 FIRST_AFTER = timedelta(seconds=20)
+StepName = Literal["crawl", "ingest", "watch", "dispatch", "digest", "upkeep"]
 
 
 @flow(name="collect", log_prints=False, timeout_seconds=FLOW_SECONDS)
@@ -45,6 +51,13 @@ def train(home: str) -> None:
     step("train", None, None, "--if-missing")
 
 
+@flow(name="steps", log_prints=False, timeout_seconds=FLOW_SECONDS)
+def steps(home: str, names: list[StepName], now: str | None = None) -> None:
+    """Chosen steps in the given order: what a person starts by hand, to take a day in again or to catch up."""
+    for name in names:
+        step(name, home, now)
+
+
 def step(name: str, home: str | None, now: str | None, *more: str) -> None:
     """Run one of our commands; a non-zero exit fails the run with its last lines."""
     command = tingjian(name, *more)
@@ -67,21 +80,40 @@ def run_once(name: str, home: Path, now: str) -> None:
 
 
 def serve_all(home: Path, weekday: int, hour: int) -> None:
-    """Serve the schedules until SIGTERM: collection every five minutes (each source at its own pace), digest weekly."""
-    parameters = {"home": str(home)}
+    """Serve the schedules until SIGTERM."""
+    serve(*_deployments(home, weekday, hour), limit=1, print_starting_message=False)
+
+
+def register(home: Path, weekday: int, hour: int, pool: str) -> list[str]:
+    """Make the pool and hand it the schedules, and `steps` for what people start by hand; names what it holds."""
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name=pool, type="process"), overwrite=True)
+    by_hand = RunnerDeployment.from_flow(
+        steps, "steps", parameters={"home": str(home)}, entrypoint_type=EntrypointType.MODULE_PATH
+    )
+    deployments = [*_deployments(home, weekday, hour), by_hand]
+    for deployment in deployments:
+        deployment.apply(work_pool_name=pool)
+    return [deployment.name for deployment in deployments]
+
+
+def _deployments(home: Path, weekday: int, hour: int) -> list[RunnerDeployment]:
+    """Collection every five minutes (each source at its own pace), upkeep hourly, digest and training weekly."""
     # The first collection soon after the start, not five minutes later.
     often = Interval(timedelta(minutes=5), anchor_date=datetime.now(UTC) + FIRST_AFTER)
     weekly = Cron(f"0 {hour} * * {weekday % 7}", timezone="Asia/Shanghai")
-    serve(
-        RunnerDeployment.from_flow(collect, "collect", schedule=often, parameters=parameters),
-        RunnerDeployment.from_flow(upkeep, "upkeep", schedule=Interval(timedelta(hours=1)), parameters=parameters),
-        RunnerDeployment.from_flow(digest, "digest", schedule=weekly, parameters=parameters),
+    sundays = Cron("30 3 * * 0", timezone="Asia/Shanghai")
+    return [
         RunnerDeployment.from_flow(
-            train, "train", schedule=Cron("30 3 * * 0", timezone="Asia/Shanghai"), parameters=parameters
-        ),
-        limit=1,
-        print_starting_message=False,
-    )
+            run, run.name, schedule=schedule, parameters={"home": str(home)}, entrypoint_type=EntrypointType.MODULE_PATH
+        )
+        for run, schedule in (
+            (collect, often),
+            (upkeep, Interval(timedelta(hours=1))),
+            (digest, weekly),
+            (train, sundays),
+        )
+    ]
 
 
 if __name__ == "__main__":

@@ -25,20 +25,28 @@ def up(demo: bool, port: int | None, data_dir: Path) -> None:
     run(demo_home(data_dir) if demo else data_dir, demo, port)
 
 
-@click.command(hidden=True)
+@click.command()
+@click.option(
+    "--pool", default=None, help="把任务登记到这个工作池后就结束，由别处的 prefect worker 执行；不写则自己执行。"
+)
 @home_option
-def schedule(data_dir: Path) -> None:
-    """调度：按时采集、写周报、保养（由 up 启动；需要 PREFECT_API_URL）。"""
+def schedule(pool: str | None, data_dir: Path) -> None:
+    """调度：按时采集、写周报、保养（平时由 up 启动；需要 PREFECT_API_URL）。"""
     from flows.prefect_server import bury_dead_runs
-    from flows.scheduled import serve_all
+    from flows.scheduled import register, serve_all
 
     home = load_home(data_dir)
     api = os.environ.get("PREFECT_API_URL")
     if not api:
         raise click.UsageError("没有 PREFECT_API_URL：请用 tingjian up 启动，或指向自己的 Prefect 服务")
+    weekly = home.settings.digest.weekday, home.settings.digest.hour
+    if pool is not None:
+        names = register(home.folder, *weekly, pool)
+        click.echo(f"工作池 {pool} 已登记：{'、'.join(names)}。")
+        return
     if MARK in os.environ:  # our own server, and we are the only ones who run anything
         bury_dead_runs(api)
-    serve_all(home.folder, home.settings.digest.weekday, home.settings.digest.hour)
+    serve_all(home.folder, *weekly)
 
 
 def demo_home(data_dir: Path) -> Path:
