@@ -8,6 +8,7 @@ from flows.context import run_command
 from flows.demo_commands import demo
 from flows.doctor import doctor
 from flows.index_commands import index
+from flows.kibana.commands import kibana
 from flows.model_commands import score, train
 from flows.read_commands import read
 from flows.setup_commands import init, status, user
@@ -44,6 +45,7 @@ for command in (
     schedule,
     train,
     score,
+    kibana,
     read,
     index,
 ):

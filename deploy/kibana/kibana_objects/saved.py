@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from flows.kibana.spaces import space_id
 from kibana_objects.charts import Panel
 from kibana_objects.columns import KUERY, Json
 from kibana_objects.views import TIME_FIELD, View, formats, labels
@@ -30,7 +30,7 @@ class Office:
 
     @property
     def space(self) -> str:
-        return re.sub(r"[^a-z0-9_-]", "-", f"tingjian-{self.prefix}{self.id}")
+        return space_id(self.prefix, self.id)
 
     def object_id(self, key: str) -> str:
         return f"{self.space}-{key}"
