@@ -34,6 +34,10 @@ _NUMERALS = re.compile(
     r"(?P<y>[一二][〇○零OoО九][〇○零OoО一二三四五六七八九]{2})\s?年\s?(?P<m>十[一二]?|[一二三四五六七八九])\s?月"
     r"\s?(?P<d>[二三]?十[一二三四五六七八九]?|[一二三四五六七八九])\s?日"
 )
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_CTIME = re.compile(  # as C writes it: `Tue Mar 16 22:10:09 2010`, on boards that began with telnet
+    rf"(?<![A-Za-z])(?P<m>{'|'.join(_MONTHS)})\s+(?P<d>3[01]|[12]\d|0?[1-9])\s+(?P<h>[01]\d|2[0-3]):(?P<mi>[0-5]\d):(?P<s>[0-5]\d)\s+(?P<y>(?:19|20)\d\d)(?!\d)"
+)
 _COMPACT = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?P<t>\d{4}(?:\d\d)?)?(?!\d)")
 _URL = (
     re.compile(r"[/_\-=t](20\d\d)[-/_]?(0[1-9]|1[0-2])[-/_]?(0[1-9]|[12]\d|3[01])(?!\d)"),
@@ -58,7 +62,7 @@ def find_dates(text: str, now: datetime, *, relative: bool = True) -> Iterator[D
     plain = text.translate(_FOLD)
     found: list[Date] = []
     taken: list[tuple[int, int]] = []
-    readers = [(_FULL, _full), (_NUMERALS, _numerals), (_SHORT, _short), (_DASHED, _short)]
+    readers = [(_FULL, _full), (_NUMERALS, _numerals), (_CTIME, _ctime), (_SHORT, _short), (_DASHED, _short)]
     if relative:
         readers += [(_WORDS, _word), (_AGO, _ago)]
     for pattern, read in readers:
@@ -119,6 +123,12 @@ def _numerals(match: re.Match[str], now: datetime) -> Date | None:
     """二〇一九年六月十三日."""
     y = match["y"].translate(_DIGITS)
     return _made(y, _ten(match["m"]), _ten(match["d"]), start=match.start(), end=match.end())
+
+
+def _ctime(match: re.Match[str], now: datetime) -> Date | None:
+    month = str(1 + _MONTHS.index(match["m"]))
+    clock = (match["h"], match["mi"], match["s"])
+    return _made(match["y"], month, match["d"], *clock, start=match.start(), end=match.end())
 
 
 def _short(match: re.Match[str], now: datetime) -> Date | None:

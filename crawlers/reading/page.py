@@ -57,17 +57,15 @@ def read_page(
     body: bytes, content_type: str, url: str, selectors: Selectors, now: datetime, *, max_bytes: int = MAX_BYTES
 ) -> PageText:
     """Read an article or release. Raises QuarantineError: too_large, not_html, empty_text. Nothing else."""
-    page = look_at(body, content_type, url, selectors, now, max_bytes=max_bytes)
+    root, charset = open_page(body, content_type, max_bytes)
+    page = read_root(root, charset, url, selectors, now)
     if not page.body:
         raise QuarantineError("empty_text", page.how["body"])
     return page
 
 
-def look_at(
-    body: bytes, content_type: str, url: str, selectors: Selectors, now: datetime, *, max_bytes: int = MAX_BYTES
-) -> PageText:
-    """What a page says, also where that is a title and no body."""
-    root, charset = open_page(body, content_type, max_bytes)
+def read_root(root: html.HtmlElement, charset: str, url: str, selectors: Selectors, now: datetime) -> PageText:
+    """What a page says, also where that is a title and no body. Cuts `root`."""
     link = _canonical_link(root, url)
     cut = cut_comments(root)
     for selector in selectors.remove:
@@ -80,7 +78,7 @@ def look_at(
     date, how["date"] = parse_date(first_text(root, selectors.date), now) if selectors.date else None, "selector"
     if date is None:
         date, how["date"] = find_date(root, url, title, now)
-    outlet, how["outlet"] = _outlet(root, selectors)
+    outlet, how["outlet"] = find_outlet(root, selectors)
     cut_bylines(root)
     text, how["body"] = tidy(selected_body(root, selectors.body), title), "selector"
     if not text:
@@ -129,7 +127,8 @@ def _bare(host: str) -> str:
     return re.sub(r"^(?:www|m|wap|3g|amp|mip)\.", "", host.lower())
 
 
-def _outlet(root: html.HtmlElement, selectors: Selectors) -> tuple[str, str]:
+def find_outlet(root: html.HtmlElement, selectors: Selectors) -> tuple[str, str]:
+    """(whose text it is, how it was found)."""
     if selectors.outlet:
         own = first_text(root, selectors.outlet)
         match = _OUTLET.search(own)

@@ -127,6 +127,9 @@ def _without_site(text: str) -> str:
     while len(pieces) > 1 and len(pieces[-1]) <= 20 and _enough(pieces, marks[-1]):
         pieces.pop()
         marks.pop()
+    while len(pieces) > 1 and _SITE_NAME.fullmatch(pieces[0]) and len(pieces[1]) >= 6:  # the site's name comes first
+        pieces.pop(0)
+        marks.pop(0)
     whole = pieces[0] + "".join(m + p for m, p in zip(marks, pieces[1:], strict=False))
     shorter = _clean(_COLUMN.sub("", whole))
     return shorter if len(shorter) >= 4 else _clean(whole)

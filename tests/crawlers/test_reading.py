@@ -14,6 +14,7 @@ from crawlers.reading.comments import cut_comments
 from crawlers.reading.dates import date_in_url, find_dates, parse_date
 from crawlers.reading.decode import decode
 from crawlers.reading.page import read_page
+from crawlers.reading.saved import read_saved
 from crawlers.reading.title import find_title
 from crawlers.reading.tree import parse_html, select, text_of
 from crawlers.spiders.xml import feed_entries, sitemap_entries
@@ -47,6 +48,7 @@ DATES = [
     ("5 分钟前", "2026-11-21 11:55", "minute"),
     ("2026-11-1809:26清江晚报", "2026-11-18 09:26", "minute"),
     ("20190613081800", "2019-06-13 08:18", "minute"),
+    ("某某站 (Tue Mar 16 22:10:09 2010), 站内", "2010-03-16 22:10", "minute"),
     ("Fri, 20 Nov 2026 00:18:00 GMT", "2026-11-20 08:18", "minute"),
 ]
 
@@ -147,6 +149,9 @@ def test_one_broken_byte_does_not_change_the_encoding() -> None:
 PIECES = st.sampled_from(
     [
         "<div>",
+        "<div class=t_f>",
+        "<li class=reply-content>",
+        "<b>3楼</b>",
         "</div>",
         "<p>",
         "<table><tr><td>",
@@ -186,10 +191,11 @@ PIECES = st.sampled_from(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(PIECES, max_size=40))
 def test_the_reader_returns_a_page_or_a_reason(pieces: list[str]) -> None:
+    body = "".join(pieces).encode("utf-8", "surrogatepass")
+    with contextlib.suppress(QuarantineError):
+        read_saved(body, "", "http://bbs.a.example/thread-1.html", Selectors(), NOW)
     try:
-        page = read_page(
-            "".join(pieces).encode("utf-8", "surrogatepass"), "text/html", "http://a.example/x", Selectors(), NOW
-        )
+        page = read_page(body, "text/html", "http://a.example/x", Selectors(), NOW)
     except QuarantineError as error:
         assert error.reason in ("empty_text", "not_html", "too_large")
         return
@@ -202,6 +208,7 @@ def test_the_reader_returns_a_page_or_a_reason(pieces: list[str]) -> None:
 def test_bytes_of_any_kind_end_in_a_page_or_a_reason(body: bytes) -> None:
     for read in (
         lambda: read_page(body, "", "http://a.example/", Selectors(), NOW),
+        lambda: read_saved(body, "", "http://bbs.a.example/thread-1.html", Selectors(), NOW),
         lambda: feed_entries(body),
         lambda: sitemap_entries(body),
     ):
@@ -215,9 +222,13 @@ def test_deep_and_wide_pages_end() -> None:
         b"<b>" * 100_000,
         b"<a href=x>x</a>" * 20_000,
         b"<table><tr>" + b"<td>1" * 30_000,
+        "<div class=t_f>沙发 2019-06-13 08:18".encode() * 20_000,
+        "<li>沙发<p>2019-06-13 08:18</p>这里说了一句话，很长的话，说给大家听".encode() * 10_000,
     ):
         with contextlib.suppress(QuarantineError):
             read_page(body, "text/html", "http://a.example/", Selectors(), NOW)
+        with contextlib.suppress(QuarantineError):
+            read_saved(body, "text/html", "http://bbs.a.example/thread-1.html", Selectors(), NOW)
 
 
 def test_a_page_with_too_many_elements_is_set_aside() -> None:

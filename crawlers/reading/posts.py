@@ -1,0 +1,102 @@
+"""What one post says: without who wrote it, when, signatures, quotes' heads and buttons."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from lxml import html
+
+from crawlers.reading.dates import Date, find_dates
+from crawlers.reading.thread import FLOOR, MARK
+from crawlers.reading.tree import PROSE, drop, elements, name_of, text_of
+from pipeline.settings.sources import is_profile
+
+_NOISE = re.compile(
+    r"(?:^|[\s_-])(?:author\w*|user\w*|avatar\w*|face|nick\w*|uname|sign|signature\w*|sightml|profile\w*|medal\w*|level|badge\w*"
+    r"|pstatus|editstatus|authi|post-?info|pls|tool\w*|oper\w*|action\w*|btns?|button\w*|vote\w*|share\w*|report"
+    r"|tail-?info|core_reply\w*|atl-info|atl-reply|pub-?time|quote\w*|reference|locked|attach_nopermission|modact|pcb_rate|ratl"
+    r"|contentitem-(?:actions|time|meta)|ad\w?|adv\w*|pob?|postbottom|pagination|pager|page_?nav|toplist|d_name|l_badge|d_author)(?:$|[\s_-])"
+)
+_QUOTED = re.compile(r"^\s*(?:引用|原帖由|回复\s*(?:#|第)?\d+|.{0,24}(?:发表于|写道|说道|的大作中提到))")
+_BUTTON = (
+    r"回复|回復|引用|举报|舉報|报告|顶端|转寄|收藏|分享|点赞|赞|顶|踩|支持|反对|评分|编辑|删除|使用道具|只看(?:该作者|楼主|他|TA|大图)|发消息|加关注|关注|私信|倒序浏览|倒序看帖|正序浏览"
+    r"|显示全部楼层|阅读模式|电梯直达|返回列表|发表回复|快速回复|回顶部|返回顶部|TOP|展开|收起|查看全部|添加评论|\d+\s*条评论|感谢|喜欢|楼主|樓主|沙发|板凳|地板|管理|复制链接|打印|道具|跳转到?|更多"
+)
+_DAY = r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}日?"
+_LINE = re.compile(
+    rf"^(?:(?:{_BUTTON})[\s|·:：()（）\d]*)+$|^\W?本帖最后由.{{0,60}}编辑\W?$|^.{{0,30}}(?:发表|发布|回复|编辑|回应|发)[于於]\s*[:：]?\s?(?:19|20|昨|前|今|\d).{{0,40}}$"
+    r"|^第?\s*\d{1,5}\s*[楼樓#F]$|^#\s*\d{1,5}$|^来自.{0,20}(?:客户端|手机|iPhone|Android|Mac|微信)\S{0,6}$|^(?:\d+\s*){1,3}$"
+    rf"|^{_DAY}\s*(?:\d{{1,2}}:\d\d(?::\d\d)?)?(?:\s*(?:来自|上传|IP|\S{{2,4}}$).{{0,20}})?$|^(?:作者|楼主|網友|网友|发信人|信人|IP|标\s*题)\s*[:：].{{0,80}}$"
+    r"|^.{0,60}\(\d+(?:\.\d+)?\s*[KM]B, (?:下载次数|阅读权限).{0,40}$|^(?:--+|__+|==+|\*{3,})$|^※ 来源.{0,80}$|^发信站\s*[:：].{0,60}$|^下载附件$",
+    re.I,
+)
+_CARDS = frozenset(("div", "p", "header", "footer", "span", "td", "i", "em", "small"))
+_MOST_CARD = 16  # lines in which a user card at the head of a post, or a quote, ends
+_CARD = re.compile(
+    r"^\W{0,3}(?:等级|级别|头衔|身份|文章|帖子|发帖|主题|精华|积分|威望|金[币钱]|注册|注册时间|最后登[录陆]|在线时间|UID|来自|贡献|经验|门派|发信站)\s?(?:数|时间|日期)?\s*[:：].{0,60}$",
+    re.I,
+)
+_AT = re.compile(r"^[@＠].{1,30}\s(?:19|20)\d\d-\d\d?-\d\d?\s[\d:]{4,8}(?:\s*(?:发表|回复).{0,8})?$")
+_RULE = re.compile(r"^[-—_=*]{4,}$")
+_OTHER_DAY = re.compile(r"注册|登录|登陆|最后|编辑|签到|在线|生日|加入")
+
+
+def post_text(blocks: list[html.HtmlElement], title: str) -> str:
+    """The words of a post. Cuts the blocks."""
+    lines: list[str] = []
+    for block in blocks:
+        for element in elements(block):
+            if element is not block and _is_noise(element):
+                drop(element)
+        lines += text_of(block).split("\n")
+    card = max((i + 1 for i, line in enumerate(lines[:_MOST_CARD]) if _CARD.match(line)), default=0)
+    squeezed = re.sub(r"\s", "", title)
+    return "\n".join(
+        line for line in _unquoted(lines[card:]) if not _LINE.match(line) and re.sub(r"\s", "", line) != squeezed
+    )
+
+
+def _unquoted(lines: list[str]) -> Iterator[str]:
+    """Without what a post repeats of another one as plain text: `@name time … -----` and `: …` of mail-like boards."""
+    quoting = 0
+    for line in lines:
+        if _AT.match(line):
+            quoting = _MOST_CARD
+        elif quoting and _RULE.match(line):
+            quoting = 0
+        elif not quoting and not line.startswith((": ", "【 在 ")):
+            yield line
+        else:
+            quoting -= quoting > 0
+
+
+def first_date(card: html.HtmlElement, now: datetime) -> Date | None:
+    """When a post was written, from the block around it: a minute beats a day, and 注册 or 最后编辑 are other days."""
+    days: list[Date] = []
+    for line in text_of(card).split("\n")[:60]:
+        for date in find_dates(line[:200], now):
+            if date.guessed or _OTHER_DAY.search(line[max(0, date.start - 12) : date.start]):
+                continue
+            if date.precision == "minute":
+                return date
+            days.append(date)
+    return days[0] if days else None
+
+
+def _is_noise(element: html.HtmlElement) -> bool:
+    """A box beside the words. What is long is kept, whatever its name."""
+    if element.tag == "blockquote":
+        return _QUOTED.match(element.text_content()) is not None
+    if element.tag == "a" and is_profile(element.get("href") or ""):
+        return True
+    words = element.text_content()
+    if (
+        len(words) < 60
+        and element.tag in _CARDS
+        and not PROSE.search(words)
+        and (MARK.search(words) or FLOOR.match(words))
+    ):
+        return True
+    return _NOISE.search(name_of(element)) is not None and len(words) < 400
