@@ -1,8 +1,9 @@
-"""Write one office's Kibana objects as NDJSON on standard output. See README.md beside this file.
+"""Write an office's Kibana objects as NDJSON on standard output. See README.md beside this file.
 
     python deploy/kibana/build.py --office city=清江市检察院 [--prefix p-] > city.ndjson
 
-Kibana imports the file by hand too (Stack Management, Saved Objects); `tingjian kibana push` does it for every office.
+Kibana imports that file by hand too (Stack Management, Saved Objects). `tingjian kibana push` does it for every office and
+asks for `--packed`: a line an office, which holds its objects.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ from kibana_objects.saved import Office
 def main() -> int:
     """Exit 0; 1 where the description breaks a rule, each on a line of standard error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--office", required=True, metavar="ID=NAME")
+    parser.add_argument("--office", required=True, action="append", metavar="ID=NAME")
     parser.add_argument("--prefix", default="", help="of index names, as in tingjian.yaml")
+    parser.add_argument("--packed", action="store_true", help="a line an office")
     options = parser.parse_args()
-    office_id, _, name = options.office.partition("=")
-    office = Office(office_id, name or office_id, options.prefix)
-    objects = build(office)
-    problems = check(objects, office)
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    if problems:
-        return 1
-    for found in objects:
-        print(json.dumps(found, ensure_ascii=False, sort_keys=True))
+    if len(options.office) > 1 and not options.packed:
+        parser.error("several offices need --packed: a file for import holds one space")
+    for office in (Office(*named.split("=", 1), options.prefix) for named in options.office):
+        objects = build(office)
+        if problems := check(objects, office):
+            print(*problems, sep="\n", file=sys.stderr)
+            return 1
+        for line in [objects] if options.packed else objects:
+            print(json.dumps(line, ensure_ascii=False, sort_keys=True))
     return 0
 
 

@@ -17,7 +17,7 @@ import click
 
 from flows.context import home_option
 from flows.kibana.client import Kibana
-from flows.kibana.plan import Json, Sent, Step, compare, fingerprint, name_of
+from flows.kibana.plan import Json, Sent, State, Step, compare, fingerprint, name_of
 from flows.kibana.spaces import space_id
 from flows.processes import ROOT
 from pipeline.errors import ConfigurationError, Refused
@@ -27,7 +27,7 @@ KEY_VARIABLE = "TINGJIAN_KIBANA_API_KEY"
 SENT_FILE = "kibana.json"  # in the home folder: what was sent last
 BUILD_SECONDS = 120
 LINES_SHOWN = 12
-_WORDS = {
+_WORDS: dict[State, str] = {
     "new": "新建", "same": "未变", "changed_here": "更新", "changed_there": "分析人员改过", "gone_here": "描述里已经没有",
     "theirs": "分析人员自建",
 }  # fmt: skip
@@ -43,7 +43,7 @@ class Space:
     there: bool
     steps: list[Step]
 
-    def of(self, *states: str) -> list[Step]:
+    def of(self, *states: State) -> list[Step]:
         return [step for step in self.steps if step.state in states]
 
 
@@ -149,20 +149,19 @@ def _spaces(client: Kibana, home: Home, offices: Sequence[str]) -> Iterator[Spac
     if unknown := set(offices) - {office.id for office in home.offices}:
         raise click.UsageError(f"office.yaml 里没有 {'、'.join(sorted(unknown))}")
     sent = _sent(home)
-    for office in home.offices:
-        if offices and office.id not in offices:
-            continue
+    chosen = [office for office in home.offices if not offices or office.id in offices]
+    for office, built in zip(chosen, _built(home.settings.index.prefix, chosen), strict=True):
         space = space_id(home.settings.index.prefix, office.id)
         there = client.has_space(space)
         held = client.export(space) if there else []
-        built = _built(home.settings.index.prefix, office)
         yield Space(space, office, there, compare(built, held, sent.get(space, {})))
 
 
-def _built(prefix: str, office: Office) -> list[Json]:
-    """The description's objects; its builder is a program of its own, as nothing here imports `deploy`."""
+def _built(prefix: str, offices: Sequence[Office]) -> list[list[Json]]:
+    """Each office's objects; their builder is a program of its own, as nothing here imports `deploy`."""
     program = ROOT / "deploy" / "kibana" / "build.py"
-    command = [sys.executable, str(program), "--office", f"{office.id}={office.short_name}", "--prefix", prefix]
+    named = [f"--office={office.id}={office.short_name}" for office in offices]
+    command = [sys.executable, str(program), "--packed", f"--prefix={prefix}", *named]
     made = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=BUILD_SECONDS, check=False)
     if made.returncode:
         raise ConfigurationError(f"看板的描述有误：\n{made.stderr.strip()}", file=program)

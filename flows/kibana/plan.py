@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 Json = dict[str, Any]
 State = Literal["new", "same", "changed_here", "changed_there", "gone_here", "theirs"]
-Sent = Mapping[str, tuple[str, str]]  # type:id → fingerprint of what we sent, of what Kibana made of it
+# `type:id` → fingerprint of what we sent, and of what Kibana made of it
+Sent = Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
