@@ -10,6 +10,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from elastic_transport import ConnectionError as NotReached
@@ -38,6 +39,8 @@ def connect(settings: IndexSettings) -> Elasticsearch:
     if settings.api_key_env:
         options["api_key"] = _secret(settings.api_key_env)
     if settings.ca_file:
+        if not Path(settings.ca_file).is_file():
+            raise ConfigurationError(f"没有这个文件：{settings.ca_file}", field="index.ca_file")
         options["ca_certs"] = settings.ca_file
     try:
         client = Elasticsearch(settings.hosts, **options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,26 +10,9 @@ from engines import ENGINES, opened
 from index_corpus import corpus
 
 from pipeline.index.engine import Index
-from tests.elasticsearch_node.fetch import fetched
-from tests.elasticsearch_node.node import Node
+from tests.elasticsearch_node.fixtures import elasticsearch_url, secured
 
-ADDRESS = "TINGJIAN_TEST_ELASTICSEARCH_URL"
-
-
-@pytest.fixture(scope="session")
-def elasticsearch_url() -> Iterator[str]:
-    """A real server: the one at the given address, or a node of our own for this session."""
-    given = os.environ.get(ADDRESS)
-    if given:
-        yield given
-        return
-    if not fetched():
-        pytest.skip(f"Elasticsearch: neither make setup-elasticsearch was run nor {ADDRESS} given")
-    node = Node()
-    try:
-        yield node.start().url
-    finally:
-        node.remove()
+__all__ = ["elasticsearch_url", "secured"]
 
 
 @pytest.fixture(params=ENGINES)

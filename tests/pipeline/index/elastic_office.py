@@ -9,14 +9,18 @@ from typing import Any
 
 from desk_rows import NOW, OFFICE, TEMPLATES, issue, plans, post
 from engines import open_elastic
+from making import capture
 from sqlalchemy.orm import Session
 
 from pipeline.desk import audit
 from pipeline.desk.database import Database
 from pipeline.desk.tables import Incident
 from pipeline.index.elastic import ElasticIndex
+from pipeline.privacy.seal import seal
+from pipeline.privacy.staging_keys import StagingKeys
 from pipeline.response.opening import open_incident
 from pipeline.settings import Home, load_home
+from pipeline.spool import Spool
 
 
 @dataclass
@@ -58,3 +62,18 @@ def fill(office: ElasticOffice) -> None:
         session.add(issue())
         opened(session)
         audit.record(session, NOW, "chen", [OFFICE], "search", "search", q="王某某 住址", total=3)
+
+
+def spool(office: ElasticOffice, *names: object, text: str = "", **fields: Any) -> Path:
+    """One batch of reports as a spider commits it; returns its file."""
+    keys = StagingKeys(office.home.staging / "keys").live(NOW)
+    values: dict[str, Any] = {
+        "source_id": "news", "site": "news.example", "site_group": "新闻网站", "outlet": "清江日报", "published_at": NOW,
+        "title": "某某市检察院的消息", "first_seen": NOW,
+    }  # fmt: skip
+    captures = [
+        capture(name, text or f"某某市检察院依法提起公诉，案件正在审理。第{name}条。", "media", url=f"http://news.example/{name}", **{**values, **fields})
+        for name in names
+    ]  # fmt: skip
+    batch_id = Spool(office.home.spool).write("news", [seal(c, keys) for c in captures], (), NOW)
+    return office.home.spool / "ready" / f"{batch_id}.jsonl"
