@@ -56,7 +56,7 @@ SUITES = [
     Suite("pipeline", pytest("tests/pipeline", "-m", QUICK, "-n", "2")),
     Suite("console", pytest("tests/console", "-m", QUICK)),
     Suite("flows", pytest("tests/flows", "-m", QUICK, "-n", "2")),
-    Suite("demo", pytest("tests/demo", "-m", "demo")),
+    Suite("demo", pytest("tests/demo", "tests/deploy", "-m", "demo")),
     Suite("browser", pytest("tests/browser", "-m", "browser")),
 ]
 SOAK = [Suite("soak", pytest("tests/demo", "-m", "soak"))]

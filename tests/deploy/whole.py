@@ -97,6 +97,7 @@ def whole_demo(folder: Path, say: Callable[[str], None] = print) -> Iterator[Who
             runs[_run(api, home, names, cycle.now)] = f"{cycle.day} {' '.join(names)}"
             say(f"{cycle.day}: {time.monotonic() - started:.1f} s")
             story.finish(cycle)
+        group.stop(but=server)
         yield Whole(home, api, url, postgres.dsn(name), runs)
 
 

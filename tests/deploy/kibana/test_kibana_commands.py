@@ -22,6 +22,7 @@ from flows.processes import ROOT
 from pipeline.errors import ConfigurationError, Refused, RetryLater
 
 CITY, DISTRICT = "tingjian-qingjiang", "tingjian-yunxi"
+OFFICES = (ROOT / "deploy" / "demo" / "config" / "office.yaml").read_text("utf-8")
 COUNT = len(build(Office("qingjiang", "清江市检察院")))
 
 
@@ -60,11 +61,16 @@ def house(tmp_path: Path) -> Iterator[House]:
     config = tmp_path / "config"
     (config / "sources").mkdir(parents=True)
     (config / "tingjian.yaml").write_text("index: {engine: elasticsearch, hosts: ['http://127.0.0.1:9']}\n", "utf-8")
-    office = (ROOT / "deploy" / "demo" / "config" / "office.yaml").read_text("utf-8")
-    (config / "office.yaml").write_text(office, "utf-8")
+    (config / "office.yaml").write_text(OFFICES.split("  - id: yunxi")[0], "utf-8")
     server = FakeKibana()
     yield House(tmp_path, server)
     server.stop()
+
+
+@pytest.fixture
+def two_offices(house: House) -> House:
+    (house.home / "config" / "office.yaml").write_text(OFFICES, "utf-8")
+    return house
 
 
 def test_a_dry_run_writes_nothing(house: House) -> None:
@@ -74,23 +80,23 @@ def test_a_dry_run_writes_nothing(house: House) -> None:
     assert f"清江市检察院（空间 {CITY}，将新建）：新建 {COUNT}" in output and "新建  dashboard  1 今日态势" in output
 
 
-def test_push_fills_a_space_for_each_office_and_a_second_one_does_nothing(house: House) -> None:
-    house.done("push")
-    assert house.server.spaces.keys() == {"default", CITY, DISTRICT}
+def test_push_fills_a_space_for_each_office_and_a_second_one_does_nothing(two_offices: House) -> None:
+    two_offices.done("push")
+    assert two_offices.server.spaces.keys() == {"default", CITY, DISTRICT}
     for space, office in ((CITY, "qingjiang"), (DISTRICT, "yunxi")):
-        held = house.server.held(space)
+        held = two_offices.server.held(space)
         assert len(held) == COUNT
         titles = {o["attributes"]["title"] for o in held.values() if o["type"] == "index-pattern"}
         assert titles == {f"office-{office}-{kind}" for kind in ("items", "signals", "issues", "incidents", "sources")}
-    assert house.server.default_views == {CITY: f"{CITY}-items", DISTRICT: f"{DISTRICT}-items"}
-    assert house.writes("push") == []
-    assert f"未变 {COUNT}" in house.done("diff")
+    assert two_offices.server.default_views == {CITY: f"{CITY}-items", DISTRICT: f"{DISTRICT}-items"}
+    assert two_offices.writes("push") == []
+    assert f"未变 {COUNT}" in two_offices.done("diff")
 
 
-def test_one_office_alone(house: House) -> None:
-    house.done("push", "--office", "yunxi")
-    assert house.server.spaces.keys() == {"default", DISTRICT}
-    assert house.run("push", "--office", "nowhere").exit_code == 2
+def test_one_office_alone(two_offices: House) -> None:
+    two_offices.done("push", "--office", "yunxi")
+    assert two_offices.server.spaces.keys() == {"default", DISTRICT}
+    assert two_offices.run("push", "--office", "nowhere").exit_code == 2
 
 
 def test_only_what_the_description_changed_is_sent(house: House) -> None:
@@ -173,16 +179,16 @@ def test_a_record_that_cannot_be_read_is_named(house: House) -> None:
     assert isinstance(error, ConfigurationError) and "kibana.json" in str(error)
 
 
-def test_a_push_that_fails_half_way_is_finished_by_the_next(house: House) -> None:
+def test_a_push_that_fails_half_way_is_finished_by_the_next(two_offices: House) -> None:
     def fault(method: str, path: str) -> object:
         return (503, "", {}) if DISTRICT in path and path.endswith("overwrite=true") else None
 
-    house.server.fault = fault  # type: ignore[assignment]
-    assert isinstance(house.run("push").exception, RetryLater)
-    assert len(house.server.held(CITY)) == COUNT and house.server.held(DISTRICT) == {}
-    house.server.fault = lambda method, path: None
-    assert all(DISTRICT in path for path in house.writes("push"))
-    assert len(house.server.held(DISTRICT)) == COUNT
+    two_offices.server.fault = fault  # type: ignore[assignment]
+    assert isinstance(two_offices.run("push").exception, RetryLater)
+    assert len(two_offices.server.held(CITY)) == COUNT and two_offices.server.held(DISTRICT) == {}
+    two_offices.server.fault = lambda method, path: None
+    assert all(DISTRICT in path for path in two_offices.writes("push"))
+    assert len(two_offices.server.held(DISTRICT)) == COUNT
 
 
 def test_an_import_that_kibana_does_not_take_is_not_remembered(house: House) -> None:
