@@ -6,7 +6,7 @@ Documents of two offices lie in the same indices, so that a panel that read past
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,7 +51,7 @@ class World:
 def make() -> World:
     dice = random.Random(20261125)
     return World(
-        [_item(dice, n) for n in range(400)], list(_signals(dice)), [_issue(dice, n) for n in range(24)],
+        [*(_item(dice, n) for n in range(400)), *_old_news()], list(_signals(dice)), [_issue(dice, n) for n in range(24)],
         [_incident(dice, n) for n in range(30)], [_source(n) for n in range(9)],
     )  # fmt: skip
 
@@ -95,6 +95,18 @@ def _item(dice: random.Random, n: int) -> Item:
         outlet=outlet, outlet_weight=_OUTLETS[outlet], region=dice.choice(("清江市", "云溪区", "")), model=f"m{1 + (n % 5 == 0)}",
         words_version="w1", **settled, **flags,
     )  # fmt: skip
+
+
+def _old_news() -> list[Item]:
+    """Two articles before every dashboard's time, which the examples of searching tell apart."""
+    at = NOW - timedelta(days=200)
+    texts = {"旧闻：不起诉": "检方依法作出不起诉决定。", "旧闻：起诉": "检察院以诈骗罪起诉李某。"}
+    return [
+        replace(
+            _item(random.Random(n), 1000 + n), title=title, text=text, office_id=CITY, occurred_at=at, first_seen=at
+        )
+        for n, (title, text) in enumerate(texts.items())
+    ]
 
 
 def _signals(dice: random.Random) -> list[Signal]:

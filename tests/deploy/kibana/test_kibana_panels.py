@@ -9,10 +9,10 @@ import pytest
 from kibana_expected import EXPECTED, Rows, Told, filled
 from kibana_lens import Json, Reader
 from kibana_objects.boards import BOARDS
-from kibana_objects.check.unpack import unpacked, view_of
+from kibana_objects.check.unpack import unpacked
 from kibana_objects.collection import build
 from kibana_objects.saved import Office
-from kibana_objects.searches import SEARCHES
+from kibana_panels import Place, listed, panels
 from kibana_world import CITY, DISTRICT, NOW, OFFICES, K, World, make, write
 
 from pipeline.index.elastic import ElasticIndex
@@ -20,12 +20,13 @@ from pipeline.index.mapping import FIELDS
 from pipeline.settings.home import IndexSettings
 
 CHARTS = [
-    pytest.param(board.key, panel.title, id=f"{board.title} {panel.title}")
+    pytest.param((board.title, panel.title), board.since, id=f"{board.title} {panel.title}")
     for board in BOARDS
     for _, row in board.rows
     for _, panel in row
     if panel.type == "lens"
 ]
+PEOPLE = ("今日公众讨论人数", "公众在谈什么（人数）", "公众讨论的话题走势（人数）", "各站点类别的公众讨论（人数）")
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +37,10 @@ def index(elasticsearch_url: str) -> Iterator[ElasticIndex]:
     made = ElasticIndex(settings, OFFICES)
     write(made, make())
     yield made
-    for name in made.server.client.indices.get(index=f"{settings.prefix}*"):
-        made.server.client.indices.delete(index=name)
+    client = made.server.client
+    client.indices.delete(index=",".join(client.indices.get(index=f"{settings.prefix}*")))
     for kind in FIELDS:
-        made.server.client.indices.delete_index_template(name=f"{settings.prefix}{kind}")
+        client.indices.delete_index_template(name=f"{settings.prefix}{kind}")
     made.close()
 
 
@@ -50,68 +51,75 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def space(index: ElasticIndex) -> dict[str, Json]:
-    """The city's objects by id, opened."""
-    office = Office(CITY, "清江市检察院", index.server.prefix)
-    return {found["id"]: unpacked(found) for found in build(office)}
+    """The city's objects, opened, by type and id."""
+    objects = [unpacked(found) for found in build(Office(CITY, "清江市检察院", index.server.prefix))]
+    return {f"{found['type']}:{found['id']}": found for found in objects}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def reader(index: ElasticIndex) -> Reader:
     return Reader(index.server.client, NOW)
 
 
-def found_rows(reader: Reader, space: dict[str, Json], board_key: str, title: str) -> Rows:
-    """The chart as its dashboard shows it, grouped as it is described: b0, b1, then the metrics."""
-    board = next(found for name, found in space.items() if name.endswith(f"-{board_key}"))
-    panel = next(p for p in board["attributes"]["panelsJSON"] if p["title"] == title)
-    attributes = panel["embeddableConfig"]["attributes"]
-    view = space[attributes["references"][0]["id"]]["attributes"]
-    table = reader.table(attributes, view["title"], view.get("timeFieldName"), board["attributes"]["timeFrom"])
+@pytest.fixture(scope="module")
+def shown(reader: Reader, space: dict[str, Json]) -> dict[Place, list[Json]]:
+    return panels(reader, list(space.values()))
+
+
+def grouped(table: list[Json]) -> Rows:
+    """As it is described: b0, b1 … → m0, m1 …"""
     buckets = sorted(key for key in table[0] if key.startswith("b"))
     metrics = sorted(key for key in table[0] if key.startswith("m"))
     return filled({tuple(row[b] for b in buckets): tuple(row[m] for m in metrics) for row in table})
 
 
-@pytest.mark.parametrize(("board_key", "title"), CHARTS)
+@pytest.mark.parametrize(("place", "since"), CHARTS)
 def test_a_chart_says_what_is_so(
-    board_key: str, title: str, reader: Reader, space: dict[str, Json], world: World
+    place: Place, since: str, shown: dict[Place, list[Json]], reader: Reader, world: World
 ) -> None:
-    board = next(board for board in BOARDS if board.key == board_key)
-    expected = EXPECTED[title](Told(world, reader.begin(board.since)))
-    found = found_rows(reader, space, board_key, title)
+    expected = EXPECTED[place[1]](Told(world, reader.begin(since)))
+    found = grouped(shown[place])
     assert expected, "the data must give the chart something to say"
     assert found.keys() == expected.keys()
-    for place, values in expected.items():
-        for got, wanted in zip(found[place], values, strict=True):
-            assert (got or 0) == pytest.approx(wanted or 0, rel=1e-4), (place, found[place], values)
-
-
-@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: search.title)
-def test_a_saved_search_finds_what_it_says(search, reader: Reader, space: dict[str, Json]) -> None:  # type: ignore[no-untyped-def]
-    saved = next(found["attributes"] for name, found in space.items() if name.endswith(f"-{search.key}"))
-    view = next(found["attributes"] for name, found in space.items() if view_of(name) == search.view)
-    query = saved["kibanaSavedObjectMeta"]["searchSourceJSON"]["query"]["query"]
-    hits = reader.hits(query, view["title"], view.get("timeFieldName"), "now-40d", saved["sort"])
-    office_ids = [hit["office_id"] for hit in hits]
-    assert all(CITY in ids if isinstance(ids, list) else ids == CITY for ids in office_ids)
-    if search.key not in ("teach-phrase", "teach-both"):
-        assert hits
-
-
-def test_public_counts_stand_in_steps_of_k(reader: Reader, space: dict[str, Json]) -> None:
-    for board_key, title in (("board-today", "今日公众讨论人数"), ("board-today", "公众在谈什么（人数）"),
-                             ("board-issues", "公众讨论的话题走势（人数）"), ("board-sources", "各站点类别的公众讨论（人数）")):  # fmt: skip
-        for values in found_rows(reader, space, board_key, title).values():
-            assert all(value % K == 0 for value in values if value), title
-
-
-def test_an_office_sees_its_own_alone(index: ElasticIndex, reader: Reader, space: dict[str, Json]) -> None:
-    for found in space.values():
-        if found["type"] == "index-pattern":
-            hits = reader.hits("", found["attributes"]["title"], None, "now", [])
-            assert hits and all(CITY in hit["office_id"] for hit in hits)
-            assert any(DISTRICT in hit["office_id"] for hit in reader.hits("", found["attributes"]["title"].replace(CITY, DISTRICT), None, "now", []))  # fmt: skip
+    for group, values in expected.items():
+        for got, wanted in zip(found[group], values, strict=True):
+            assert (got or 0) == pytest.approx(wanted or 0, rel=1e-4), (group, found[group], values)
 
 
 def test_every_chart_has_its_expectation() -> None:
-    assert {param.values[1] for param in CHARTS} == set(EXPECTED)
+    assert {param.values[0][1] for param in CHARTS} == set(EXPECTED)  # type: ignore[index]
+
+
+def test_every_saved_search_finds_its_own_offices_documents(reader: Reader, space: dict[str, Json]) -> None:
+    searches = [found for found in space.values() if found["type"] == "search"]
+    for search in searches:
+        hits = listed(reader, search, space, "now-210d")
+        assert hits and all(CITY in hit["office_id"] for hit in hits), search["attributes"]["title"]
+
+
+def test_quotes_make_a_word_of_characters_as_the_examples_teach(reader: Reader, space: dict[str, Json]) -> None:
+    (alias,) = (found["attributes"]["title"] for name, found in space.items() if name.endswith(f"{CITY}-items"))
+
+    def titles(query: str) -> set[str]:
+        return {
+            hit["title"] for hit in reader.hits(query, alias, "occurred_at", "now-210d", []) if "旧闻" in hit["title"]
+        }
+
+    assert titles('text: "不起诉"') == {"旧闻：不起诉"}
+    assert titles("text: 不起诉") == {"旧闻：不起诉", "旧闻：起诉"}
+    (search,) = (found for name, found in space.items() if name.endswith("-teach-phrase"))
+    assert {hit["title"] for hit in listed(reader, search, space, "now-210d")} == {"旧闻：不起诉"}
+
+
+def test_public_counts_stand_in_steps_of_k(shown: dict[Place, list[Json]]) -> None:
+    counts = [row["m0"] for (_, title), table in shown.items() if title in PEOPLE for row in table]
+    assert len(counts) > 20 and all(count % K == 0 for count in counts)
+
+
+def test_an_office_sees_its_own_alone(reader: Reader, space: dict[str, Json]) -> None:
+    for found in space.values():
+        if found["type"] == "index-pattern":
+            alias = found["attributes"]["title"]
+            own, other = (reader.hits("", name, None, "now", []) for name in (alias, alias.replace(CITY, DISTRICT)))
+            assert own and all(CITY in hit["office_id"] for hit in own)
+            assert other and all(DISTRICT in hit["office_id"] for hit in other)
