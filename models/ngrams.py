@@ -100,7 +100,7 @@ class CodeBatch:
 
 def encode(texts: Sequence[str]) -> CodeBatch:
     """Joins and normalises texts. A lone surrogate becomes U+FFFD; nothing raises."""
-    joined = "\n".join(texts)
+    joined = "".join(f"{text}\n" for text in texts)  # the last one too: its lines are counted like the others'
     try:
         raw = joined.encode("utf-32-le")
     except UnicodeEncodeError:

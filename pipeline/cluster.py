@@ -22,7 +22,7 @@ from scipy.spatial.distance import squareform
 from models.frequencies import Frequencies
 
 # Chosen on the demo's story at rhythms from hourly to daily; tests/pipeline/cluster pins what they reach.
-APART = 0.87  # cosine distance up to which strands are one issue
+APART = 0.86  # cosine distance up to which strands are one issue
 CAUTION = 0.06  # added between two issues that both hold several strands: else the larger swallows the smaller in time
 SEVERAL = 3
 TOPIC_WEIGHT = 0.3  # of the topics, against 1 for all words
@@ -127,13 +127,21 @@ def cluster(
     (they stand for documents that are gone); `weights` from `rarity` over strands; `new_id` gives ids to new issues.
     """
     units = _units(documents, profiles)
-    places: dict[str, str] = {}
-    redirects: dict[str, str] = {}
-    for together in _together(units, weights):
-        known = [issue_id for number in sorted(together) for issue_id in units[number].issue_ids]
-        issue_id = known[0] if known else new_id()
-        redirects.update({old: issue_id for old in known if old != issue_id})
-        places.update({document.id: issue_id for number in together for document in units[number].documents})
+    known = {issue_id for unit in units for issue_id in unit.issue_ids}
+    while True:  # until nothing moves any more, so that a second run at the same time changes nothing
+        merged: list[_Unit] = []
+        for together in sorted(_together(units, weights), key=min):  # older issues stay before younger ones
+            first, *others = (units[number] for number in sorted(together))
+            for other in others:
+                _absorb(first, other)
+            if not first.issue_ids:
+                first.issue_ids.append(new_id())
+            merged.append(first)
+        if len(merged) == len(units):
+            break
+        units = merged
+    places = {document.id: unit.issue_ids[0] for unit in units for document in unit.documents}
+    redirects = {old: unit.issue_ids[0] for unit in units for old in unit.issue_ids[1:] if old in known}
     return Clustering(places, redirects)
 
 
