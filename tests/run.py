@@ -59,7 +59,7 @@ SUITES = [
     Suite("demo", pytest("tests/demo", "tests/deploy", "-m", "demo")),
     Suite("browser", pytest("tests/browser", "-m", "browser")),
 ]
-SOAK = [Suite("soak", pytest("tests/demo", "-m", "soak"))]
+SOAK = [Suite("soak", pytest("tests/demo", "tests/pipeline/index", "-m", "soak"))]
 
 
 def main() -> int:
