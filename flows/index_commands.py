@@ -91,7 +91,7 @@ def repair(data_dir: Path, now: datetime | None) -> None:
     with opened(data_dir, now) as c:
         ledger = Ledger(c.home.folder / "crawl.db")
         try:
-            report = run(c.home, c.db, c.index, ledger.read_again)
+            report = run(c.home, c.db, c.index, c.now, ledger.read_again)
         finally:
             ledger.close()
     if not report.missing:

@@ -1,7 +1,7 @@
 """Repair: what the registry holds and the index does not, from what can be had.
 
-Copied where the embedded engine's file still has it (an office that moved to Elasticsearch); else its content is forgotten,
-so that the next reading of its page or file counts as an edit and brings it back under its old identity.
+Copied where the embedded engine's file still has it (an office that moved to Elasticsearch); else the registry notes that no
+index holds it, and the next reading of its page or file counts as an edit and brings it back under its old identity.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select, update
 
+from pipeline.desk import counters
 from pipeline.desk.database import Database
 from pipeline.desk.tables import Heartbeat, RegistryAlias, RegistryRow
 from pipeline.index.engine import Index
@@ -33,7 +34,9 @@ class RepairReport:
     lost: Counter[str] = field(default_factory=Counter)
 
 
-def repair(home: Home, db: Database, index: Index, read_again: Callable[[list[str]], None]) -> RepairReport:
+def repair(
+    home: Home, db: Database, index: Index, now: datetime, read_again: Callable[[list[str]], None]
+) -> RepairReport:
     """`read_again` is told the ids, under every form, whose pages must not count as read. Raises RetryLater while an ingest runs."""
     report = RepairReport()
     with only_one(home.folder, "ingest"):
@@ -44,10 +47,13 @@ def repair(home: Home, db: Database, index: Index, read_again: Callable[[list[st
             missing = _missing(home, db, index)
         for chunk in chunks(sorted(missing)):
             with db.write() as session:
-                session.execute(update(RegistryRow).where(RegistryRow.id.in_(chunk)).values(content_hash=""))
+                gone = update(RegistryRow).where(RegistryRow.id.in_(chunk)).values(content_hash="", index_name="")
+                session.execute(gone)
                 forms = session.scalars(select(RegistryAlias.alias).where(RegistryAlias.id.in_(chunk)))
                 read_again([*chunk, *forms])
-        with db.write() as session:  # the next round of the mirror writes everything
+        with db.write() as session:
+            counters.add(session, "index.lost", len(missing), now)
+            # the next round of the mirror writes everything
             if (beat := session.get(Heartbeat, "mirror")) is not None:
                 session.delete(beat)
     read = {source.id for source in home.sources if source.enabled and source.kind != "drop"}
