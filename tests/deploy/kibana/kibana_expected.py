@@ -245,7 +245,7 @@ EXPECTED: dict[str, Callable[[Told], Rows]] = {
     "话题与日期": lambda t: rows(t.ours, [day, of("topics")], len),
     "材料里的词": lambda t: rows(t.ours, [of("words")], len),
     "议题的关键词": lambda t: rows(t.issues, [of("keywords")], len),
-    "媒体": lambda t: rows([i for i in t.ours if i.outlet], [of("outlet")], len),
+    "媒体": lambda t: rows([i for i in t.ours if i.outlet and i.channel == "media"], [of("outlet")], len),
     "地区": lambda t: rows([i for i in t.ours if i.region], [of("region")], len),
     "为什么是这个等级": lambda t: rows(t.issues, [of("factors"), of("level")], len),
     "各站点类别的议题": lambda t: rows(t.issues, [of("site_groups")], len),

@@ -79,7 +79,7 @@ def _moment(dice: random.Random, days: int) -> datetime:
 def _item(dice: random.Random, n: int) -> Item:
     at = _moment(dice, 40)
     channel = dice.choice([c for c in CHANNELS if c != "public"])
-    outlet = dice.choice(list(_OUTLETS)) if channel == "media" else ""
+    outlet = dice.choice(list(_OUTLETS)) if channel == "media" else "本院官网" if channel == "official" else ""
     read = {"role": dice.choice(ROLES), "sentiment": dice.choice(SENTIMENTS)}
     flags = {"needs_answer": dice.random() < 0.3, "sensitive": dice.random() < 0.2}
     labels = {
@@ -92,7 +92,7 @@ def _item(dice: random.Random, n: int) -> Item:
         site="example.org", site_group={"media": "新闻网站"}.get(channel, "本院"), title=f"第{n}件", text="检察院的电话没人接。",
         occurred_at=at, first_seen=at, indexed_at=at, content_hash=f"{n:032x}", story_id=f"{n % 150:032x}",
         topics=tuple(sorted(labels["topics"])), labels=labels, level=dice.randint(1, 4), words=tuple(dice.sample(_WORDS, 3)),
-        outlet=outlet, outlet_weight=_OUTLETS[outlet], region=dice.choice(("清江市", "云溪区", "")), model=f"m{1 + (n % 5 == 0)}",
+        outlet=outlet, outlet_weight=_OUTLETS.get(outlet, 1.0), region=dice.choice(("清江市", "云溪区", "")), model=f"m{1 + (n % 5 == 0)}",
         words_version="w1", **settled, **flags,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from kibana_objects.saved import Dashboard
 from kibana_objects.searches import OURS
 from kibana_objects.views import HEARD, ISSUE, MATERIAL
 
-_WRITTEN = f'{OURS} and not outlet: ""'
+_WRITTEN = f'channel: media and {OURS} and not outlet: ""'
 _PLACED = f'{OURS} and not region: ""'
 _HELP = f"""{ROUNDED}
 
