@@ -30,26 +30,22 @@ def breaks(rule: str) -> Callable[[Spoil], Spoil]:
 
 
 def column_change(rule: str, board: str, title: str, key: str, **change: Any) -> None:
-    """One column with other values; None takes a value away."""
+    """One column with other values."""
 
     def spoil(export: Export) -> None:
         with export.column(board, title, key) as column:
-            for name, value in change.items():
-                if value is None:
-                    del column[name]
-                else:
-                    column[name] = value
+            column |= change
 
-    spoil.__name__ = f"{title} {key} {change}"
     SPOILT.append((rule, spoil))
 
 
 def parameter_change(rule: str, board: str, title: str, key: str, **change: Any) -> None:
+    """The same of the column's parameters."""
+
     def spoil(export: Export) -> None:
         with export.column(board, title, key) as column:
             column["params"] |= change
 
-    spoil.__name__ = f"{title} {key} {change}"
     SPOILT.append((rule, spoil))
 
 
