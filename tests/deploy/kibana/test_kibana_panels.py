@@ -12,6 +12,7 @@ from kibana_objects.boards import BOARDS
 from kibana_objects.check.unpack import unpacked
 from kibana_objects.collection import build
 from kibana_objects.saved import Office
+from kibana_objects.views import FIELD_NAMES, LOOKUPS, VIEWS
 from kibana_panels import Place, listed, panels
 from kibana_world import CITY, DISTRICT, NOW, OFFICES, K, World, make, write
 
@@ -123,3 +124,9 @@ def test_an_office_sees_its_own_alone(reader: Reader, space: dict[str, Json]) ->
             own, other = (reader.hits("", name, None, "now", []) for name in (alias, alias.replace(CITY, DISTRICT)))
             assert own and all(CITY in hit["office_id"] for hit in own)
             assert other and all(DISTRICT in hit["office_id"] for hit in other)
+
+
+def test_every_field_has_a_chinese_name_and_every_name_a_field() -> None:
+    fields = {name for view in VIEWS for name in view.fields}
+    assert fields == set(FIELD_NAMES)
+    assert set(LOOKUPS) <= fields

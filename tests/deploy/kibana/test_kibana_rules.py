@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from kibana_export import Export
-from kibana_objects.views import FIELD_NAMES, LOOKUPS, VIEWS
 
 Spoil = Callable[[Export], None]
 SPOILT: list[tuple[str, Spoil]] = []
@@ -495,9 +494,3 @@ def test_a_spoilt_export_is_refused_by_name(rule: str, spoil: Spoil, export: Exp
 
 def test_there_are_enough_of_them() -> None:
     assert len(SPOILT) >= 30 and len({rule for rule, _ in SPOILT}) >= 30
-
-
-def test_every_field_has_a_chinese_name_and_every_name_a_field() -> None:
-    fields = {name for view in VIEWS for name in view.fields}
-    assert fields == set(FIELD_NAMES)
-    assert set(LOOKUPS) <= fields
