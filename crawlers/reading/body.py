@@ -1,21 +1,19 @@
-"""The body of an article: the site's selector, else readability, with trafilatura where that finds little (DESIGN §6)."""
+"""The body of an article: the site's selector, else the block that talks most; where none clearly does, readability, and
+trafilatura where that finds little (DESIGN §6)."""
 
 from __future__ import annotations
 
-import logging
 import re
 
-import readability
-import trafilatura
-from lxml import etree, html
+from lxml import html
 
+from crawlers.reading.block import densest, talking_block
+from crawlers.reading.libraries import VERSIONS, readability_text, trafilatura_text
 from crawlers.reading.tree import PROSE, drop, elements, name_of, prose, select, text_of
 
-logging.getLogger("readability").setLevel(logging.CRITICAL)  # it logs page text
-logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
-
-LITTLE = 120  # characters under which readability is taken to have missed the body
-EXTRACTOR = f"readability {readability.__version__} + trafilatura {trafilatura.__version__} / reader 2"
+LITTLE = 120  # characters under which a block is no sure find
+SURE = 0.7  # share of the page's running text that a block holds if it surely is the body
+EXTRACTOR = f"reader 3 / {VERSIONS}"
 _NOISE = re.compile(
     r"(?:^|[\s_-])(?:share\w*|bdshare\w*|social\w*|related\w*|recommend\w*|xgxw|tuijian|breadcrumbs?|crumbs?|position|copyright\w*|footer|"
     r"foot|header|nav|navbar|menu|toolbar|qrcode|ewm|pagination|pager|page-?nav|ads?|advert\w*|hot-?news|rank\w*|disclaimer|declare|"
@@ -46,36 +44,36 @@ def selected_body(root: html.HtmlElement, selector: str) -> str:
     return "\n".join(t for t in (text_of(e) for e in select(root, selector)) if t) if selector else ""
 
 
-def generic_body(root: html.HtmlElement, title: str) -> tuple[str, str]:
-    """(body text, how). `root` is changed: noise is cut."""
-    cut_noise(root)
-    source = html.tostring(root, encoding="unicode")
-    text, how = _readability(source), "readability"
-    if len(text) < LITTLE:
-        other = _trafilatura(source)
-        if len(other) > len(text):
-            text, how = other, "trafilatura"
-    block = text_of(densest(root))
-    if len(PROSE.findall(text)) < 0.5 * len(PROSE.findall(block)):  # they took a side piece for the body
-        text, how = block, "densest block"
+def generic_body(
+    root: html.HtmlElement, title: str, weights: dict[html.HtmlElement, int] | None = None
+) -> tuple[str, str]:
+    """(body text, how). `root` is changed: noise is cut. `weights`: its prose, where that is known already."""
+    weights, how = prose(root) if weights is None else weights, "block"
+    cut_noise(root, weights)
+    block = talking_block(root)
+    text = text_of(block)
+    if len(text) < LITTLE or weights[block] < SURE * weights[root]:
+        text, how = _by_libraries(root, weights)
     return tidy(text, title), how
 
 
-def densest(root: html.HtmlElement) -> html.HtmlElement:
-    """The innermost element that holds most of the page's running text, told by its punctuation outside links."""
-    weights = prose(root)
-    block = root
-    while True:
-        best = max((c for c in block if c in weights), key=lambda c: weights[c], default=None)
-        if best is None or best.tag in ("p", "font", "span", "strong") or weights[best] < 0.7 * weights[block]:
-            return block
-        block = best
+def _by_libraries(root: html.HtmlElement, weights: dict[html.HtmlElement, int]) -> tuple[str, str]:
+    """Slower, for pages on which no block clearly is the body: several pieces, or very little text."""
+    source = html.tostring(root, encoding="unicode")
+    text, how = readability_text(source), "readability"
+    if len(text) < LITTLE:
+        other = trafilatura_text(source)
+        if len(other) > len(text):
+            text, how = other, "trafilatura"
+    block = text_of(densest(root, weights))
+    if len(PROSE.findall(text)) < 0.5 * len(PROSE.findall(block)):  # they took a side piece for the body
+        return block, "densest block"
+    return text, how
 
 
-def cut_noise(root: html.HtmlElement) -> None:
+def cut_noise(root: html.HtmlElement, weights: dict[html.HtmlElement, int]) -> None:
     """Remove what templates name as navigation, sharing, related lists and the like, but never most of the running text:
-    some wrap the article in a form or call its column `share_area`."""
-    weights = prose(root)
+    some wrap the article in a form or call its column `share_area`. Keeps `weights` true."""
     most = weights[root] * 0.4
     for element in elements(root):
         if element.tag in ("html", "body", "head", "article", "main"):
@@ -92,6 +90,9 @@ def cut_noise(root: html.HtmlElement) -> None:
                 )
             )
         ):
+            if lost := weights[element]:
+                for around in element.iterancestors():
+                    weights[around] -= lost
             drop(element)
 
 
@@ -119,39 +120,3 @@ def tidy(text: str, title: str) -> str:
     if len(days) > 1:  # other articles with their days
         lines = lines[: days[0] if lines[days[0] - 1].endswith(("。", "”", "）")) else days[0] - 1]
     return "\n".join(lines).strip()
-
-
-def _readability(source: str) -> str:
-    try:
-        summary = readability.Document(source, min_text_length=10).summary(html_partial=True)
-        tree = html.fromstring(summary)
-    except (
-        readability.readability.Unparseable,
-        etree.LxmlError,
-        ValueError,
-        TypeError,
-        AssertionError,
-        AttributeError,
-        KeyError,
-        IndexError,
-        RecursionError,
-    ):
-        return ""
-    return text_of(tree) if isinstance(tree, html.HtmlElement) else ""
-
-
-def _trafilatura(source: str) -> str:
-    try:
-        found = trafilatura.extract(source, include_comments=False, include_tables=True, favor_precision=False)
-    except (
-        etree.LxmlError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        KeyError,
-        IndexError,
-        RecursionError,
-        AssertionError,
-    ):
-        return ""
-    return str(found or "")

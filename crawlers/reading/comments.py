@@ -6,7 +6,7 @@ import re
 
 from lxml import html
 
-from crawlers.reading.tree import drop, elements, name_of, text_of
+from crawlers.reading.tree import drop, elements, name_of, text_of, words_with
 from pipeline.settings.sources import is_profile
 
 _NAMES = re.compile(
@@ -16,8 +16,13 @@ _NAMES = re.compile(
 _TITLES = re.compile(
     r"^(?:最新|热门|精彩|全部|网友|读者|用户|我要|发表|参与)?(?:评论|跟帖|跟贴|留言|回复)(?:区|列表|专区|互动)?(?:[(（]?\s*\d+\s*条?[)）]?)?[:：]?$"
 )
-_ABOUT = re.compile("评论|跟[帖贴]|留言|回复")
+_ABOUT = ("评论", "跟帖", "跟贴", "留言", "回复")
+_HEADINGS = frozenset(("h2", "h3", "h4", "h5", "strong", "dt", "div", "p", "span", "legend"))
 _KEEP = frozenset(("html", "body", "head", "main", "article"))
+# what `is_profile` may say yes to, told faster
+_PERSON = re.compile(
+    r"(?:^|/)(?:u|users?|space|people|profile|home\.php|member|author|@)|u(?:id|n|ser\w*)=|author=", re.I
+)
 _BYLINE = re.compile(
     r"(?:^|[\s_-])(?:author|byline|writer|zuozhe|bianji|editor|nickname|username|user-?name|avatar)(?:$|[\s_-])"
 )
@@ -34,23 +39,35 @@ def cut_comments(root: html.HtmlElement) -> int:
             gone.update(element.iter())  # what stands in it is cut and counted with it
             drop(element)
             cut += 1
-    for element in elements(root):
-        if element.tag in ("h2", "h3", "h4", "h5", "strong", "dt", "div", "p", "span", "legend") and len(element) <= 2:
-            words = element.text_content()
-            words = text_of(element) if len(words) < 40 and _ABOUT.search(words) else ""
-            if words and _TITLES.match(words.replace(" ", "")):
-                cut += _cut_block_under(element)
+    for element in _short_around(words_with(root, *_ABOUT)):
+        if element.tag in _HEADINGS and len(element) <= 2 and _TITLES.match(text_of(element).replace(" ", "")):
+            cut += _cut_block_under(element)
     return cut
+
+
+def _short_around(found: list[html.HtmlElement]) -> list[html.HtmlElement]:
+    """The found ones and what is around them with under 40 characters, outer ones first."""
+    kept: dict[html.HtmlElement, None] = {}
+    for element in found:
+        around: list[html.HtmlElement] = []
+        for e in (element, *element.iterancestors()):
+            if len(e) > 8 or len(e.text_content()) >= 40:
+                break
+            around.append(e)
+        kept.update(dict.fromkeys(reversed(around)))
+    return list(kept)
 
 
 def cut_bylines(root: html.HtmlElement) -> None:
     """Remove the small boxes that name who wrote or posted: no record has an author (charter 1)."""
     for element in elements(root):
+        if not element.attrib:
+            continue
         named = (
-            _BYLINE.search(name_of(element))
+            ((name := name_of(element)) and _BYLINE.search(name))
             or element.get("rel") == "author"
             or element.get("itemprop") == "author"
-            or is_profile(element.get("href") or "")
+            or ((href := element.get("href")) and _PERSON.search(href) and is_profile(href))
         )
         if named and element.tag not in _KEEP and len(element.text_content()) < 80:
             drop(element)

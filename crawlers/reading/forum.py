@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 
 from lxml import html
 
-from crawlers.reading.tree import name_of
+from crawlers.reading.tree import name_of, words_with
 
 ENOUGH = 3
+_MOST_NAMES, _MOST_WORDS = 2, 3
+_SHORT = 60  # characters of a label or line; words in running text say nothing
 _HOST = re.compile(r"(?:^|\.)(?:bbs\d?|forums?|tieba|club|luntan)\.", re.I)
 _PATH = re.compile(
     r"/(?:(?:bbs|forum|luntan|club|viewthread|showtopic|showthread|dispbbs|read\.(?:php|html?)|topic|question|group/topic)(?:[-_/.?]|$)|"
@@ -28,29 +30,33 @@ _WORDS = (
 )  # fmt: skip
 
 
-def speaks_of_a_forum(nodes: list[html.HtmlElement], url: str) -> bool:
+def speaks_of_a_forum(root: html.HtmlElement, nodes: list[html.HtmlElement], url: str) -> bool:
     """Points for what only forums have together: one of them alone also stands on news pages."""
-    points = 0
     parts = urlsplit(url) if "[" not in url else urlsplit("")
-    points += 2 * bool(_HOST.search(parts.hostname or "")) + 2 * bool(_PATH.search(parts.path + "?"))
-    named, words = set[str](), set[str]()
-    kind = software = title = False
-    for element in nodes:
-        tag = element.tag
-        if tag == "meta":
-            software |= (element.get("name") or "").lower() in ("generator", "author") and bool(
-                _SOFTWARE.search(element.get("content") or "")
-            )
-        elif tag == "title":
-            title |= bool(_TITLE.search(element.text or ""))
-        elif tag == "script":
-            kind |= "ld+json" in (element.get("type") or "") and bool(_KIND.search(element.text or ""))
-        else:
-            if name := name_of(element).strip():
+    points = 2 * bool(_HOST.search(parts.hostname or "")) + 2 * bool(_PATH.search(parts.path + "?"))
+    points += 3 * _says_so(root)
+    points += any(_TITLE.search(e.text or "") for e in root.iter("title"))
+    whole = root.text_content()
+    present = [word for word in _WORDS if word in whole]
+    if points < ENOUGH and points + _MOST_NAMES + min(_MOST_WORDS, len(present) // 2) >= ENOUGH:
+        named, words = set[str](), set[str]()
+        for element in nodes:
+            if (name := name_of(element)) and element.tag not in ("script", "style"):
                 named.update(m.strip(" _-") for m in _NAME.findall(name))
             for text in (element.text, element.tail):
-                if text and len(text) < 60:
-                    software |= "信区" in text
-                    words.update(w for w in _WORDS if w in text)
-    points += 3 * kind + 3 * software + title + min(2, len(named)) + min(3, len(words) // 2)
+                if text and len(text) < _SHORT and not text.isspace():
+                    words.update(w for w in present if w in text)
+        points += min(_MOST_NAMES, len(named)) + min(_MOST_WORDS, len(words) // 2)
     return points >= ENOUGH
+
+
+def _says_so(root: html.HtmlElement) -> bool:
+    """The page's own word: its software, what it calls itself to search engines, the head of a board's mail."""
+    return (
+        any(
+            (e.get("name") or "").lower() in ("generator", "author") and _SOFTWARE.search(e.get("content") or "")
+            for e in root.iter("meta")
+        )
+        or any("ld+json" in (e.get("type") or "") and _KIND.search(e.text or "") for e in root.iter("script"))
+        or any(len(e.text_content()) < 2000 for e in words_with(root, "信区"))
+    )

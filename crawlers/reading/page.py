@@ -15,7 +15,7 @@ from crawlers.reading.dates import parse_date
 from crawlers.reading.decode import decode
 from crawlers.reading.published import find_date
 from crawlers.reading.title import find_title
-from crawlers.reading.tree import drop, elements, first_text, parse_html, select, text_of
+from crawlers.reading.tree import drop, elements, first_text, parse_html, prose, select, text_of, words_with
 from pipeline.errors import QuarantineError
 from pipeline.records import Precision
 from pipeline.settings.sources import Selectors
@@ -24,6 +24,7 @@ MAX_BYTES = 20_000_000
 MAX_TEXT = 200_000
 MOST_ELEMENTS = 50_000  # ten times what large articles have; more would hold up every other source
 _OUTLET = re.compile(r"(?:来\s?源|稿源|信息来源|文章来源|消息来源)\s*[:：]\s*([^\s|｜(（【\[<>,，。;；]{2,24})")
+_SOURCE_TAGS = frozenset(("span", "div", "p", "td", "a", "li", "em", "i", "h5"))
 _NOT_HTML = (
     b"%PDF",
     b"PK\x03\x04",
@@ -66,23 +67,25 @@ def read_page(
 
 def read_root(root: html.HtmlElement, charset: str, url: str, selectors: Selectors, now: datetime) -> PageText:
     """What a page says, also where that is a title and no body. Cuts `root`."""
+    _alive = elements(root)  # as long as someone holds them, lxml need not make them anew for each pass
     link = _canonical_link(root, url)
     cut = cut_comments(root)
     for selector in selectors.remove:
         for element in select(root, selector):
             drop(element)
     how: dict[str, str] = {"charset": charset}
+    weights = prose(root)
     title, how["title"] = first_text(root, selectors.title).replace("\n", " "), "selector"
     if not title:
         title, how["title"] = find_title(root)
     date, how["date"] = parse_date(first_text(root, selectors.date), now) if selectors.date else None, "selector"
     if date is None:
-        date, how["date"] = find_date(root, url, title, now)
+        date, how["date"] = find_date(root, url, title, now, weights)
     outlet, how["outlet"] = find_outlet(root, selectors)
     cut_bylines(root)
     text, how["body"] = tidy(selected_body(root, selectors.body), title), "selector"
     if not text:
-        text, how["body"] = generic_body(root, title)
+        text, how["body"] = generic_body(root, title, weights)
     at = date.at if date is not None else None
     precision: Precision = date.precision if date is not None else "unknown"
     return PageText(title[:300], text[:MAX_TEXT], at, precision, outlet, EXTRACTOR, link, charset, cut, how)
@@ -103,7 +106,7 @@ def open_page(body: bytes, content_type: str, max_bytes: int = MAX_BYTES) -> tup
     if "<" not in text:
         raise QuarantineError("not_html", "no tags")
     root = parse_html(text)
-    if sum(1 for _ in root.iter()) > MOST_ELEMENTS:
+    if sum(1 for _ in root.iter("*")) > MOST_ELEMENTS:
         raise QuarantineError("too_large", "elements")
     return root, charset
 
@@ -142,10 +145,19 @@ def find_outlet(root: html.HtmlElement, selectors: Selectors) -> tuple[str, str]
         )
         if named and meta.get("content"):
             return (meta.get("content") or "").strip()[:40], "meta"
-    for element in elements(root):
-        words = element.text_content() if element.tag in ("span", "div", "p", "td", "a", "li", "em", "i", "h5") else ""
-        if 4 < len(words) < 160 and "源" in words:
-            match = _OUTLET.search(text_of(element))
+    for found in words_with(root, "源"):
+        for element in _outside_in(found):
+            match = _OUTLET.search(text_of(element)) if element.tag in _SOURCE_TAGS else None
             if match:
                 return match.group(1)[:40], "source line"
     return "", ""
+
+
+def _outside_in(element: html.HtmlElement) -> list[html.HtmlElement]:
+    """What stands around an element in few words, and the element, outer ones first."""
+    around: list[html.HtmlElement] = []
+    for e in (element, *element.iterancestors()):
+        if len(e) > 40 or len(e.text_content()) >= 160:
+            break
+        around.append(e)
+    return around[::-1]

@@ -12,7 +12,7 @@ from lxml import html
 
 from crawlers.reading.dates import Date, date_in_url, find_dates, parse_date
 from crawlers.reading.title import json_ld
-from crawlers.reading.tree import drop, elements, name_of, parse_html, prose, text_of
+from crawlers.reading.tree import elements, name_of, prose, text_of
 from pipeline.records import SHANGHAI
 
 _META = (
@@ -68,14 +68,16 @@ _LABEL = re.compile(
 _BEFORE, _NEAR = 150, 400  # characters around the title in which a publication line stands
 
 
-def find_date(root: html.HtmlElement, url: str, title: str, now: datetime) -> tuple[Date | None, str]:
+def find_date(
+    root: html.HtmlElement, url: str, title: str, now: datetime, weights: dict[html.HtmlElement, int] | None = None
+) -> tuple[Date | None, str]:
     """(date, how it was found), or (None, "").
 
     What readers see near the title beats meta data where it is more exact, or earlier behind a clear word: meta data
     tells the last change on many sites. A weak find near the title gives way to a day in the address.
     """
     meta, in_url = next(_meta_dates(root, now), None), date_in_url(url, now)
-    near, strong = _near_title(root, title, now)
+    near, strong = _near_title(root, title, now, prose(root) if weights is None else weights)
     if meta is not None:
         finer = near is not None and near.precision == "minute" and _same_day(near, meta[0])
         if near is not None and (finer or (strong and _day(near) < _day(meta[0]))):
@@ -112,14 +114,11 @@ def _meta_dates(root: html.HtmlElement, now: datetime) -> Iterator[tuple[Date, s
                 yield date, f"json-ld {key}"
 
 
-def _near_title(root: html.HtmlElement, title: str, now: datetime) -> tuple[Date | None, bool]:
+def _near_title(
+    root: html.HtmlElement, title: str, now: datetime, weights: dict[html.HtmlElement, int]
+) -> tuple[Date | None, bool]:
     """The date with the best standing near the title, and whether a clear word or box vouches for it."""
-    marked = _without_lists(root)
-    for element in elements(marked):
-        if element.tag == "title":
-            drop(element)
-    _flag_boxes(marked)
-    text = text_of(marked)
+    text = _marked_text(root, weights)
     at = _place_of(title, text)
     window = text[max(0, at - _BEFORE) : at + len(title) + _NEAR] if at >= 0 else text[: 2 * _NEAR]
     origin = min(at, _BEFORE) if at >= 0 else 0
@@ -150,43 +149,44 @@ def _near_title(root: html.HtmlElement, title: str, now: datetime) -> tuple[Date
 def _with_year(root: html.HtmlElement, date: Date, now: datetime) -> Date | None:
     """`10-08 12:00` or `昨天` in the year that the page itself gives this day, or at least names: an old page may be served today."""
     source, local = html.tostring(root, encoding="unicode"), date.at.astimezone(SHANGHAI)
-    days = re.findall(rf"(?<!\d)((?:19|20)\d\d)[-/.年]?0?{local.month}[-/.月]?0?{local.day}(?!\d)", source)
+    days = re.findall(rf"((?:20|19)\d\d)(?<!\d\d{{4}})[-/.年]?0?{local.month}[-/.月]?0?{local.day}(?!\d)", source)
     if len(set(days)) == 1 and int(days[0]) <= now.year:
         return replace(date, at=local.replace(year=int(days[0])).astimezone(UTC))
     return date if str(local.year) in source else None
 
 
+_NO_DATE = frozenset(("script", "style", "footer", "aside", "nav", "title"))
+_SIDE_BY_SIDE = frozenset(("span", "em", "i", "b", "time", "label"))
+_DIGIT_LAST = re.compile(r"\d\s*$")
 _FLAG = "\u2063"  # invisible separator: marks text of boxes that are named for a date
 
 
-def _flag_boxes(root: html.HtmlElement) -> None:
-    """Mark boxes named for a date; part day and time that stand in boxes side by side."""
+def _marked_text(root: html.HtmlElement, weights: dict[html.HtmlElement, int]) -> str:
+    """The page's text without lists of links and headlines of other articles (what holds most of the text stays), boxes
+    named for a date marked, and day and time parted that stand in boxes side by side."""
+    most = max(2.0, weights[root] * 0.4)
+    without: set[html.HtmlElement] = set()
+    marks: dict[html.HtmlElement, tuple[str, str]] = {}
     for element in elements(root):
-        if element.tag == "time" or (_DATE_CLASS.search(name_of(element)) and len(element.text_content()) < 200):
-            element.text = _FLAG + (element.text or "")
-        if element.tag in ("span", "em", "i", "b", "time", "label") and re.search(r"\d\s*$", element.text or ""):
-            element.tail = " " + (element.tail or "")
-
-
-def _without_lists(root: html.HtmlElement) -> html.HtmlElement:
-    """A copy without scripts, lists of links and headlines of other articles; what holds most of the text stays."""
-    copy = parse_html(html.tostring(root, encoding="unicode"))
-    weights = prose(copy)
-    most = max(2.0, weights[copy] * 0.4)
-    for element in elements(copy):
-        silent = element.tag in ("script", "style", "footer", "aside", "nav")
-        headline = element.tag == "a" and len(element.text_content()) > 12
-        if silent or headline or (weights[element] < most and _is_list(element)):
-            drop(element)
-    return copy
+        tag = element.tag
+        other = tag in _NO_DATE or (tag == "a" and len(element.text_content()) > 12)  # scripts, another's headline
+        if other or (weights[element] < most and _is_list(element)):
+            without.add(element)
+        else:
+            named = tag == "time" or ((name := name_of(element)) and _DATE_CLASS.search(name))
+            flag = _FLAG if named and len(element.text_content()) < 200 else ""
+            behind = " " if tag in _SIDE_BY_SIDE and (text := element.text) and _DIGIT_LAST.search(text) else ""
+            if flag or behind:
+                marks[element] = (flag, behind)
+    return text_of(root, without, marks)
 
 
 def _is_list(element: html.HtmlElement) -> bool:
-    if len(element.findall(".//a")) < 3 or element.find(".//h1") is not None:
-        return False
-    return element.tag in ("ul", "ol") or (
+    if element.tag not in ("ul", "ol") and not (
         element.tag in ("div", "section", "dl") and _LISTS.search(name_of(element)) is not None
-    )
+    ):
+        return False
+    return len(element.findall(".//a")) >= 3 and element.find(".//h1") is None
 
 
 def _place_of(title: str, text: str) -> int:

@@ -40,7 +40,7 @@ _SILENT = frozenset(("script", "style", "noscript", "template", "select", "texta
 def find_posts(root: html.HtmlElement, url: str) -> tuple[list[Post], str]:
     """(the posts of a thread's page in order, how they were found); ([], "") where the page is no thread."""
     nodes = list(elements(root))
-    sure = speaks_of_a_forum(nodes, url)
+    sure = speaks_of_a_forum(root, nodes, url)
     boxes = _boxes(nodes, sure)
     named = any(_is_box(b) for b in boxes)
     posts, how = [[box] for box in boxes if len(boxes) > 1 or (sure and named)], "boxes"

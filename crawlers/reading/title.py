@@ -19,6 +19,7 @@ _SITE_NAME = re.compile(
 _SEPARATOR = re.compile(rf"\s*(?:[|_｜»]|--+|——(?=[^—]{{1,16}}{_SITE}$)|\s[-–—·]\s|(?<!—)[-–—](?=[^-–—]{{2,20}}$))\s*")
 _COLUMN = re.compile(rf"(?:[-–—]\w{{1,10}}{_SITE})+$")  # what is left of `Headline-Column-Site`
 _TITLE_CLASS = re.compile(r"(?:^|[\s_-])(?:\w*title\w*|\w*headline\w*|bt|biaoti|\w*tit|h1)(?:$|[\s_-])")
+_HEADINGS = frozenset(("h2", "h3", "h4", "div", "p", "span", "td", "strong", "font"))
 _META = ("og:title", "articletitle", "title", "twitter:title", "headline")
 _NOT = re.compile(r"^(?:首页|正文|新闻|详情|新闻中心|当前位置.*|内容|返回.*|登录|搜索)$")
 _PUBLICATION = re.compile(r"(?:发布|发表|更新)(?:时间|日期)|来源\s*[:：]|责任编辑")
@@ -73,8 +74,8 @@ def _headings(root: html.HtmlElement) -> Iterator[tuple[str, str]]:
     for element in elements(root):
         is_h1 = element.tag == "h1"
         if not is_h1 and not (
-            element.tag in ("h2", "h3", "h4", "div", "p", "span", "td", "strong", "font")
-            and (element.tag in ("h2", "h3") or _TITLE_CLASS.search(name_of(element)))
+            element.tag in _HEADINGS
+            and (element.tag in ("h2", "h3") or ((name := name_of(element)) and _TITLE_CLASS.search(name)))
         ):
             continue
         if is_hidden(element) or len(element) > 12 or _is_logo(element):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Mapping
+from types import MappingProxyType
 
 from cssselect import SelectorError
 from cssselect.xpath import HTMLTranslator
@@ -74,6 +75,7 @@ _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 PROSE = re.compile(
     r"[，。；！？]|(?<=[\u4e00-\u9fff])[,;!?.](?!\d)"
 )  # marks that running text has and lists of links lack
+_NO_PROSE = frozenset(("script", "style", "noscript", "head", "a", "select", "textarea"))
 _translator = HTMLTranslator()
 _PLAIN = etree.ElementDefaultClassLookup(element=html.HtmlElement)
 
@@ -106,10 +108,17 @@ def first_text(root: html.HtmlElement, selector: str) -> str:
     return next((s for s in select_strings(root, selector) if s), "") if selector else ""
 
 
-def text_of(element: html.HtmlElement) -> str:
-    """Visible text, one paragraph a line, cells of a table row separated by a space."""
+def text_of(
+    element: html.HtmlElement,
+    without: Container[html.HtmlElement] = (),
+    marks: Mapping[html.HtmlElement, tuple[str, str]] = MappingProxyType({}),
+) -> str:
+    """Visible text, one paragraph a line, cells of a table row separated by a space.
+
+    `without`: elements to leave out; `marks`: what to write at the beginning of an element and right behind it.
+    """
     pieces: list[str] = []
-    _walk(element, pieces)
+    _walk(element, pieces, without, marks)
     lines = (_SPACE.sub(" ", line).strip() for line in "".join(pieces).split("\n"))
     return "\n".join(line for line in lines if line)
 
@@ -121,28 +130,47 @@ def drop(element: html.HtmlElement) -> None:
 
 
 def name_of(element: html.HtmlElement) -> str:
-    """Class and id, in lower case: what templates call a block."""
-    return f"{element.get('class') or ''} {element.get('id') or ''}".lower()
+    """Class and id, in lower case: what templates call a block; "" where it has neither. Remembered while it lives."""
+    known: str | None = element.__dict__.get("_name")
+    if known is None:
+        known = f"{element.get('class') or ''} {element.get('id') or ''}".lower().strip()
+        element.__dict__["_name"] = known
+    return known
 
 
 def is_hidden(element: html.HtmlElement) -> bool:
-    return bool(_HIDDEN.search(element.get("style") or "")) or element.get("hidden") is not None
+    if not element.attrib:
+        return False
+    style = element.get("style")
+    return (style is not None and _HIDDEN.search(style) is not None) or element.get("hidden") is not None
 
 
-def elements(root: html.HtmlElement) -> Iterator[html.HtmlElement]:
-    """Every element, as a list made before anything is removed."""
-    yield from [e for e in root.iter() if isinstance(e, html.HtmlElement) and isinstance(e.tag, str)]
+def elements(root: html.HtmlElement) -> list[html.HtmlElement]:
+    """Every element, listed before anything is removed. While the list lives, the next pass over the tree is a fast one."""
+    return list(root.iter("*"))
+
+
+def words_with(root: html.HtmlElement, *words: str) -> list[html.HtmlElement]:
+    """The elements in which one of the words stands in their own text or right behind them, in the order of the page."""
+    condition = " or ".join(f"contains(., '{word}')" for word in words)
+    found = root.xpath(f".//text()[{condition}]/..")
+    return [e for e in found if isinstance(e, html.HtmlElement)] if isinstance(found, list) else []
 
 
 def prose(root: html.HtmlElement) -> dict[html.HtmlElement, int]:
     """Marks of punctuation outside links in each element."""
     weights: dict[html.HtmlElement, int] = {}
-    for element in reversed(list(elements(root))):  # children before parents
-        if element.tag in ("script", "style", "noscript", "head", "a", "select", "textarea"):
-            weights[element] = 0
-            continue
-        own = [element.text or "", *(child.tail or "" for child in element)]
-        weights[element] = sum(len(PROSE.findall(t)) for t in own) + sum(weights.get(c, 0) for c in element)
+    marks = PROSE.findall
+    for element in reversed(elements(root)):  # children before parents
+        total = 0
+        if element.tag not in _NO_PROSE:
+            if (text := element.text) and not text.isspace():
+                total = len(marks(text))
+            for child in element:
+                total += weights[child]
+                if (text := child.tail) and not text.isspace():
+                    total += len(marks(text))
+        weights[element] = total
     return weights
 
 
@@ -159,34 +187,45 @@ def _evaluate(root: html.HtmlElement, selector: str) -> list[object]:
     return [str(found)] if found is not None else []
 
 
-def _walk(root: html.HtmlElement, out: list[str]) -> None:
+def _walk(
+    root: html.HtmlElement,
+    out: list[str],
+    without: Container[html.HtmlElement],
+    marks: Mapping[html.HtmlElement, tuple[str, str]],
+) -> None:
     """Without recursion: hostile pages nest thousands deep."""
     stack: list[tuple[html.HtmlElement, bool]] = [(root, False)]
     while stack:
         element, leaving = stack.pop()
-        tag = element.tag if isinstance(element.tag, str) else ""
+        tag = element.tag
         if leaving:
             if tag in _BLOCK:
                 out.append("\n")
             elif tag in ("td", "th"):
                 out.append(" ")
-            if element is not root and element.tail:
-                out.append(_flat(element.tail, element.getparent()))
+            if element in marks:
+                out.append(marks[element][1])
+        elif not isinstance(tag, str) or tag in _SILENT or is_hidden(element) or element in without:
+            pass
+        else:
+            if tag in _BLOCK:
+                out.append("\n")
+            if element in marks:
+                out.append(marks[element][0])
+            if text := element.text:
+                out.append(_flat(text, element))
+            stack.append((element, True))
+            stack.extend([(child, False) for child in reversed(element)])
             continue
-        silent = not tag or tag in _SILENT or is_hidden(element)
-        if silent:
-            if element is not root and element.tail:
-                out.append(_flat(element.tail, element.getparent()))
-            continue
-        if tag in _BLOCK:
-            out.append("\n")
-        if element.text:
-            out.append(_flat(element.text, element))
-        stack.append((element, True))
-        stack.extend((child, False) for child in reversed(element))
+        if element is not root and (text := element.tail):
+            out.append(_flat(text, element.getparent()))
 
 
 def _flat(text: str, parent: html.HtmlElement | None) -> str:
-    if parent is not None and (parent.tag == "pre" or next(parent.iterancestors("pre"), None) is not None):
+    if "\n" not in text and "\r" not in text:
+        return text
+    if parent is None or text.isspace():
+        return " "
+    if parent.tag == "pre" or next(parent.iterancestors("pre"), None) is not None:
         return text
     return text.replace("\n", " ").replace("\r", " ")
