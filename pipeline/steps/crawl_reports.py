@@ -12,24 +12,33 @@ from sqlalchemy.orm import Session
 from pipeline.desk.tables import Quarantined, SourceState
 
 
-def note_reports(session: Session, reports: Sequence[Mapping[str, Any]], fresh: int, now: datetime) -> None:
-    """Fold the crawl reports of one batch into `source_states` and `quarantined`; `fresh` is how much was new."""
+def note_new(session: Session, source_id: str, at: datetime) -> None:
+    """A batch held something new, whether the run's report came with it or in a later batch (a long run, a drop folder)."""
+    state = _state(session, source_id)
+    state.last_new_at = max(at, state.last_new_at or at)
+
+
+def _state(session: Session, source_id: str) -> SourceState:
+    state = session.get(SourceState, source_id)
+    if state is None:
+        state = SourceState(source_id=source_id, fetched=0, captured=0, quarantined=0, refused=0)
+        session.add(state)
+    return state
+
+
+def note_reports(session: Session, reports: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Fold the crawl reports of one batch into `source_states` and `quarantined`."""
     for report in reports:
         if report.get("kind") != "crawl":
             continue
         source_id = str(report["source_id"])
-        state = session.get(SourceState, source_id)
-        if state is None:
-            state = SourceState(source_id=source_id, fetched=0, captured=0, quarantined=0, refused=0)
-            session.add(state)
+        state = _state(session, source_id)
         at = datetime.fromisoformat(str(report.get("finished_at") or now.isoformat()))
         status = str(report.get("status", ""))
         bad = list(report.get("quarantined") or ())
         state.last_run_at, state.last_status, state.message = at, status, str(report.get("message", ""))[:1000]
         if status in ("ok", "empty"):
             state.last_ok_at = at
-        if fresh:
-            state.last_new_at = at
         state.fetched += int(report.get("fetched", 0))
         state.captured += int(report.get("captured", 0))
         state.refused += sum(int(n) for n in (report.get("refused") or {}).values())

@@ -29,7 +29,7 @@ from pipeline.score import Reader, Reading, sent_to_us
 from pipeline.settings import Home
 from pipeline.spool import Batch, Spool
 from pipeline.staging import Post, Staging
-from pipeline.steps.crawl_reports import note_reports
+from pipeline.steps.crawl_reports import note_new, note_reports
 from pipeline.steps.expiry import expire_staged
 from pipeline.steps.locks import only_one
 from pipeline.urls import keyed_id
@@ -158,7 +158,9 @@ def _ingest_batch(
                 )
             )
         counters.add(session, "spool.expired", opened.expired, now)
-        note_reports(session, opened.reports, fresh=len(fresh), now=now)
+        note_reports(session, opened.reports, now)
+        if fresh:
+            note_new(session, batch.source_id, batch.created_at)
     spool.acknowledge(batch)
     report.batches += 1
     report.taken += row.taken

@@ -180,7 +180,7 @@ def test_reports_of_crawlers_become_the_state_of_the_source(house: House) -> Non
         4,
         1,
     )
-    assert state.last_ok_at is None and state.last_new_at == NOW
+    assert state.last_ok_at is None and state.last_new_at == NOW + HOUR
     assert [q.reason for q in house.rows(Quarantined)] == ["bad_page"]
 
 
@@ -274,3 +274,15 @@ def test_a_kill_at_any_point_and_a_restart_take_each_capture_once(house: House, 
     batches = house.rows(BatchRow)
     assert len(batches) == 2 and sum(b.taken for b in batches) == 6 and sum(b.quarantined for b in batches) == 1
     assert house.findings(NOW + HOUR) == []
+
+
+def test_a_source_brought_something_new_although_its_report_comes_in_a_later_batch(house: House) -> None:
+    house.spool(article(1))
+    report = {
+        "kind": "crawl", "source_id": "news", "status": "ok", "message": "", "finished_at": (NOW + HOUR).isoformat(),
+        "fetched": 1, "captured": 1, "refused": {}, "quarantined": [],
+    }  # fmt: skip
+    house.spool(now=NOW + HOUR, reports=[report])
+    house.ingest(now=NOW + HOUR)
+    (state,) = house.rows(SourceState)
+    assert (state.last_new_at, state.last_ok_at) == (NOW, NOW + HOUR)
