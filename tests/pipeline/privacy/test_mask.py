@@ -277,7 +277,7 @@ A座3楼检察服务中心
 # Names, numbers and addresses that texts of the corpus really hold; every other change there is a false positive.
 CORPUS_CHANGES = {
     "鼓楼巷9号", "朝晖路66号", "东风路76号", "河湾小区9栋2单元", "解放路18号", "滨江大道206号", "科创路6号",
-    "仓",  # of 孩子叫满仓
+    "仓", "学勤",  # of 孩子叫满仓, 莫学勤刑满释放
 }  # fmt: skip
 
 digits = st.text("0123456789", min_size=1, max_size=1)
