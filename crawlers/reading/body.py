@@ -9,15 +9,15 @@ from lxml import html
 
 from crawlers.reading.block import densest, talking_block
 from crawlers.reading.libraries import VERSIONS, readability_text, trafilatura_text
-from crawlers.reading.tree import PROSE, drop, elements, name_of, prose, select, text_of
+from crawlers.reading.tree import PROSE, drop, elements, named, prose, select, text_of
 
 LITTLE = 120  # characters under which a block is no sure find
 SURE = 0.7  # share of the page's running text that a block holds if it surely is the body
 EXTRACTOR = f"reader 3 / {VERSIONS}"
-_NOISE = re.compile(
-    r"(?:^|[\s_-])(?:share\w*|bdshare\w*|social\w*|related\w*|recommend\w*|xgxw|tuijian|breadcrumbs?|crumbs?|position|copyright\w*|footer|"
+_is_noise = named(
+    r"share\w*|bdshare\w*|social\w*|related\w*|recommend\w*|xgxw|tuijian|breadcrumbs?|crumbs?|position|copyright\w*|footer|"
     r"foot|header|nav|navbar|menu|toolbar|qrcode|ewm|pagination|pager|page-?nav|ads?|advert\w*|hot-?news|rank\w*|disclaimer|declare|"
-    r"statement|editor|zebian|print|fontsize|login|sidebar)(?:$|[\s_-])"
+    r"statement|editor|zebian|print|fontsize|login|sidebar"
 )
 _SILENT_TAGS = ("script", "style", "noscript", "iframe", "button")
 _BUTTON = "打印本页|打印|关闭窗口|关闭|分享到|分享|收藏|返回顶部|返回列表|返回首页|我要纠错|纠错|举报|点赞|不喜欢|收起|播报文章|听新闻|参与互动|订阅"
@@ -83,11 +83,7 @@ def cut_noise(root: html.HtmlElement, weights: dict[html.HtmlElement, int]) -> N
             and (
                 element.tag in ("nav", "footer", "aside", "form")
                 or _is_link_list(element)
-                or (
-                    _NOISE.search(name_of(element)) is not None
-                    and len(element.text_content()) < 1500
-                    and element.find(".//h1") is None
-                )
+                or (_is_noise(element) and len(element.text_content()) < 1500 and element.find(".//h1") is None)
             )
         ):
             if lost := weights[element]:

@@ -6,12 +6,12 @@ import re
 
 from lxml import html
 
-from crawlers.reading.tree import drop, elements, name_of, text_of, words_with
+from crawlers.reading.tree import drop, elements, named, text_of, words_with
 from pipeline.settings.sources import is_profile
 
-_NAMES = re.compile(
-    r"(?:^|[\s_-])(?:comments?|commentlist|comment[-_]?(?:area|box|list|wrap|section|module)\w*|reply|replies|replylist|pinglun|pl(?:[-_]?(?:list|box|area|wrap|con))?"
-    r"|liuyan|guestbook|disqus|duoshuo|changyan|gentie|tie-?list|user-?comment\w*|hotcomment\w*)(?:$|[\s_-])"
+_is_comments = named(
+    r"comments?|commentlist|comment[-_]?(?:area|box|list|wrap|section|module)\w*|reply|replies|replylist|pinglun|pl(?:[-_]?(?:list|box|area|wrap|con))?"
+    r"|liuyan|guestbook|disqus|duoshuo|changyan|gentie|tie-?list|user-?comment\w*|hotcomment\w*"
 )
 _TITLES = re.compile(
     r"^(?:最新|热门|精彩|全部|网友|读者|用户|我要|发表|参与)?(?:评论|跟帖|跟贴|留言|回复)(?:区|列表|专区|互动)?(?:[(（]?\s*\d+\s*条?[)）]?)?[:：]?$"
@@ -23,9 +23,7 @@ _KEEP = frozenset(("html", "body", "head", "main", "article"))
 _PERSON = re.compile(
     r"(?:^|/)(?:u|users?|space|people|profile|home\.php|member|author|@)|u(?:id|n|ser\w*)=|author=", re.I
 )
-_BYLINE = re.compile(
-    r"(?:^|[\s_-])(?:author|byline|writer|zuozhe|bianji|editor|nickname|username|user-?name|avatar)(?:$|[\s_-])"
-)
+_is_byline = named(r"author|byline|writer|zuozhe|bianji|editor|nickname|username|user-?name|avatar")
 
 
 def cut_comments(root: html.HtmlElement) -> int:
@@ -33,7 +31,7 @@ def cut_comments(root: html.HtmlElement) -> int:
     cut = 0
     gone: set[html.HtmlElement] = set()
     for element in elements(root):
-        if element in gone or element.tag in _KEEP or not _NAMES.search(name_of(element)):
+        if element in gone or element.tag in _KEEP or not _is_comments(element):
             continue
         if not _is_article(element) and next(element.iterancestors("pre", "code"), None) is None:
             gone.update(element.iter())  # what stands in it is cut and counted with it
@@ -64,7 +62,7 @@ def cut_bylines(root: html.HtmlElement) -> None:
         if not element.attrib:
             continue
         named = (
-            ((name := name_of(element)) and _BYLINE.search(name))
+            _is_byline(element)
             or element.get("rel") == "author"
             or element.get("itemprop") == "author"
             or ((href := element.get("href")) and _PERSON.search(href) and is_profile(href))

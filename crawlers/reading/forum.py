@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from lxml import html
 
-from crawlers.reading.tree import name_of, words_with
+from crawlers.reading.tree import words_with
 
 ENOUGH = 3
 _MOST_NAMES, _MOST_WORDS = 2, 3
@@ -30,23 +30,20 @@ _WORDS = (
 )  # fmt: skip
 
 
-def speaks_of_a_forum(root: html.HtmlElement, nodes: list[html.HtmlElement], url: str) -> bool:
-    """Points for what only forums have together: one of them alone also stands on news pages."""
+def speaks_of_a_forum(root: html.HtmlElement, nodes: list[html.HtmlElement], names: str, url: str) -> bool:
+    """Points for what only forums have together: one of them alone also stands on news pages. `names`: those of all nodes."""
     parts = urlsplit(url) if "[" not in url else urlsplit("")
     points = 2 * bool(_HOST.search(parts.hostname or "")) + 2 * bool(_PATH.search(parts.path + "?"))
     points += 3 * _says_so(root)
     points += any(_TITLE.search(e.text or "") for e in root.iter("title"))
-    whole = root.text_content()
-    present = [word for word in _WORDS if word in whole]
-    if points < ENOUGH and points + _MOST_NAMES + min(_MOST_WORDS, len(present) // 2) >= ENOUGH:
-        named, words = set[str](), set[str]()
-        for element in nodes:
-            if (name := name_of(element)) and element.tag not in ("script", "style"):
-                named.update(m.strip(" _-") for m in _NAME.findall(name))
-            for text in (element.text, element.tail):
-                if text and len(text) < _SHORT and not text.isspace():
-                    words.update(w for w in present if w in text)
-        points += min(_MOST_NAMES, len(named)) + min(_MOST_WORDS, len(words) // 2)
+    points += min(_MOST_NAMES, len({m.strip(" _-\n") for m in _NAME.findall(names)}))
+    if points < ENOUGH and points > 0:  # words alone are not enough
+        whole, words = root.text_content(), set[str]()
+        present = [word for word in _WORDS if word in whole]
+        if points + min(_MOST_WORDS, len(present) // 2) >= ENOUGH:
+            for text in (t for e in nodes for t in (e.text, e.tail) if t and len(t) < _SHORT and not t.isspace()):
+                words.update(w for w in present if w in text)
+        points += min(_MOST_WORDS, len(words) // 2)
     return points >= ENOUGH
 
 

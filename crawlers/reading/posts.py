@@ -10,14 +10,14 @@ from lxml import html
 
 from crawlers.reading.dates import Date, find_dates
 from crawlers.reading.thread import FLOOR, MARK
-from crawlers.reading.tree import PROSE, drop, elements, name_of, text_of
+from crawlers.reading.tree import PROSE, drop, elements, named, text_of
 from pipeline.settings.sources import is_profile
 
-_NOISE = re.compile(
-    r"(?:^|[\s_-])(?:author\w*|user\w*|avatar\w*|face|nick\w*|uname|sign|signature\w*|sightml|profile\w*|medal\w*|level|badge\w*"
+_is_aside = named(
+    r"author\w*|user\w*|avatar\w*|face|nick\w*|uname|sign|signature\w*|sightml|profile\w*|medal\w*|level|badge\w*"
     r"|pstatus|editstatus|authi|post-?info|pls|tool\w*|oper\w*|action\w*|btns?|button\w*|vote\w*|share\w*|report"
     r"|tail-?info|core_reply\w*|atl-info|atl-reply|pub-?time|quote\w*|reference|locked|attach_nopermission|modact|pcb_rate|ratl"
-    r"|contentitem-(?:actions|time|meta)|ad\w?|adv\w*|pob?|postbottom|pagination|pager|page_?nav|toplist|d_name|l_badge|d_author)(?:$|[\s_-])"
+    r"|contentitem-(?:actions|time|meta)|ad\w?|adv\w*|pob?|postbottom|pagination|pager|page_?nav|toplist|d_name|l_badge|d_author"
 )
 _QUOTED = re.compile(r"^\s*(?:引用|原帖由|回复\s*(?:#|第)?\d+|.{0,24}(?:发表于|写道|说道|的大作中提到))")
 _BUTTON = (
@@ -99,4 +99,4 @@ def _is_noise(element: html.HtmlElement) -> bool:
         and (MARK.search(words) or FLOOR.match(words))
     ):
         return True
-    return _NOISE.search(name_of(element)) is not None and len(words) < 400
+    return _is_aside(element) and len(words) < 400

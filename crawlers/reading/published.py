@@ -12,7 +12,7 @@ from lxml import html
 
 from crawlers.reading.dates import Date, date_in_url, find_dates, parse_date
 from crawlers.reading.title import json_ld
-from crawlers.reading.tree import elements, name_of, prose, text_of
+from crawlers.reading.tree import elements, name_of, named, prose, text_of
 from pipeline.records import SHANGHAI
 
 _META = (
@@ -53,9 +53,7 @@ _BAD_AFTER = re.compile(r"^\s*(?:[-~—至到]\s*\d|起施行|起实施)")
 _LISTS = re.compile(
     r"related|recommend|hot|rank|list|xgxw|tuijian|sidebar|aside|footer|copyright|next|prev|breadcrumb|nav|menu"
 )
-_DATE_CLASS = re.compile(
-    r"(?:^|[\s_-])(?:\w*time\w*|\w*date\w*|pubtime|source|info\w*|laiyuan|ly|meta\w*|fbsj|rq)(?:$|[\s_-])"
-)
+_is_for_a_date = named(r"\w*time\w*|\w*date\w*|pubtime|source|info\w*|laiyuan|ly|meta\w*|fbsj|rq")
 _SCRIPT = re.compile(
     r"""(?<![A-Za-z])(?:publish(?:ed)?_?(?:time|date|at)?|pub_?(?:time|date)|news_?time|p_?time|date_?published|post_?(?:time|date)\w*"""
     r"""|current_?post_?date\w*|\w*_?(?:entry)?created_?(?:date|time|at))["']?\s*[:=]\s*["']?((?:19|20)\d\d[-/年]\d[^"']{5,30}|1\d{9}(?:\d{3})?\b)""",
@@ -173,7 +171,7 @@ def _marked_text(root: html.HtmlElement, weights: dict[html.HtmlElement, int]) -
         if other or (weights[element] < most and _is_list(element)):
             without.add(element)
         else:
-            named = tag == "time" or ((name := name_of(element)) and _DATE_CLASS.search(name))
+            named = tag == "time" or _is_for_a_date(element)
             flag = _FLAG if named and len(element.text_content()) < 200 else ""
             behind = " " if tag in _SIDE_BY_SIDE and (text := element.text) and _DIGIT_LAST.search(text) else ""
             if flag or behind:

@@ -40,7 +40,10 @@ _SILENT = frozenset(("script", "style", "noscript", "template", "select", "texta
 def find_posts(root: html.HtmlElement, url: str) -> tuple[list[Post], str]:
     """(the posts of a thread's page in order, how they were found); ([], "") where the page is no thread."""
     nodes = list(elements(root))
-    sure = speaks_of_a_forum(root, nodes, url)
+    names = "\n".join({name_of(e) for e in nodes})
+    sure = speaks_of_a_forum(root, nodes, names, url)
+    if not sure and not _BOX.search(names):
+        return [], ""
     boxes = _boxes(nodes, sure)
     named = any(_is_box(b) for b in boxes)
     posts, how = [[box] for box in boxes if len(boxes) > 1 or (sure and named)], "boxes"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from lxml import html
 
-from crawlers.reading.tree import elements, is_hidden, name_of, text_of
+from crawlers.reading.tree import elements, is_hidden, name_of, named, text_of
 
 _SITE = (
     r"(?:网|网站|频道|新闻|日报|晚报|晨报|门户|政府|检察|检察院|法院|中心|在线|客户端|百科|论坛|社区|资讯|电视台|首页)"
@@ -18,7 +18,7 @@ _SITE_NAME = re.compile(
 )  # a title element that says only whose page it is
 _SEPARATOR = re.compile(rf"\s*(?:[|_｜»]|--+|——(?=[^—]{{1,16}}{_SITE}$)|\s[-–—·]\s|(?<!—)[-–—](?=[^-–—]{{2,20}}$))\s*")
 _COLUMN = re.compile(rf"(?:[-–—]\w{{1,10}}{_SITE})+$")  # what is left of `Headline-Column-Site`
-_TITLE_CLASS = re.compile(r"(?:^|[\s_-])(?:\w*title\w*|\w*headline\w*|bt|biaoti|\w*tit|h1)(?:$|[\s_-])")
+_is_for_a_title = named(r"\w*title\w*|\w*headline\w*|bt|biaoti|\w*tit|h1")
 _HEADINGS = frozenset(("h2", "h3", "h4", "div", "p", "span", "td", "strong", "font"))
 _META = ("og:title", "articletitle", "title", "twitter:title", "headline")
 _NOT = re.compile(r"^(?:首页|正文|新闻|详情|新闻中心|当前位置.*|内容|返回.*|登录|搜索)$")
@@ -73,10 +73,7 @@ def json_ld(root: html.HtmlElement) -> Iterator[dict[str, object]]:
 def _headings(root: html.HtmlElement) -> Iterator[tuple[str, str]]:
     for element in elements(root):
         is_h1 = element.tag == "h1"
-        if not is_h1 and not (
-            element.tag in _HEADINGS
-            and (element.tag in ("h2", "h3") or ((name := name_of(element)) and _TITLE_CLASS.search(name)))
-        ):
+        if not is_h1 and not (element.tag in _HEADINGS and (element.tag in ("h2", "h3") or _is_for_a_title(element))):
             continue
         if is_hidden(element) or len(element) > 12 or _is_logo(element):
             continue

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from cssselect import SelectorError
@@ -75,6 +76,7 @@ _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 PROSE = re.compile(
     r"[，。；！？]|(?<=[\u4e00-\u9fff])[,;!?.](?!\d)"
 )  # marks that running text has and lists of links lack
+_MOST_NAME = 200  # characters of a name that are looked at
 _NO_PROSE = frozenset(("script", "style", "noscript", "head", "a", "select", "textarea"))
 _translator = HTMLTranslator()
 _PLAIN = etree.ElementDefaultClassLookup(element=html.HtmlElement)
@@ -133,9 +135,23 @@ def name_of(element: html.HtmlElement) -> str:
     """Class and id, in lower case: what templates call a block; "" where it has neither. Remembered while it lives."""
     known: str | None = element.__dict__.get("_name")
     if known is None:
-        known = f"{element.get('class') or ''} {element.get('id') or ''}".lower().strip()
+        known = f"{element.get('class') or ''} {element.get('id') or ''}".lower().strip()[:_MOST_NAME]
         element.__dict__["_name"] = known
     return known
+
+
+def named(words: str) -> Callable[[html.HtmlElement], bool]:
+    """A test whether the name of an element holds one of `words` (a pattern); each name is searched once: they repeat."""
+    search = re.compile(rf"(?:^|[\s_-])(?:{words})(?:$|[\s_-])").search
+
+    @lru_cache(maxsize=4096)
+    def found(name: str) -> bool:
+        return search(name) is not None
+
+    def test(element: html.HtmlElement) -> bool:
+        return bool(name := name_of(element)) and found(name)
+
+    return test
 
 
 def is_hidden(element: html.HtmlElement) -> bool:
@@ -153,7 +169,7 @@ def elements(root: html.HtmlElement) -> list[html.HtmlElement]:
 def words_with(root: html.HtmlElement, *words: str) -> list[html.HtmlElement]:
     """The elements in which one of the words stands in their own text or right behind them, in the order of the page."""
     condition = " or ".join(f"contains(., '{word}')" for word in words)
-    found = root.xpath(f".//text()[{condition}]/..")
+    found = root.xpath(f".//text()[{condition}][not(parent::script or parent::style)]/..")
     return [e for e in found if isinstance(e, html.HtmlElement)] if isinstance(found, list) else []
 
 
