@@ -59,7 +59,10 @@ SUITES = [
     Suite("demo", pytest("tests/demo", "tests/deploy", "-m", "demo")),
     Suite("browser", pytest("tests/browser", "-m", "browser")),
 ]
-SOAK = [Suite("soak", pytest("tests/demo", "tests/pipeline/index", "-m", "soak"))]
+SOAK = [
+    Suite("soak", pytest("tests/demo", "-m", "soak")),
+    Suite("index", pytest("tests/pipeline/index", "-m", "soak")),
+]
 
 
 def main() -> int:
