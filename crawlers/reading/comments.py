@@ -6,7 +6,7 @@ import re
 
 from lxml import html
 
-from crawlers.reading.tree import drop, elements, named, text_of, words_with
+from crawlers.reading.tree import drop, elements, named, select, text_of, words_with
 from pipeline.settings.sources import is_profile
 
 _is_comments = named(
@@ -37,7 +37,7 @@ def cut_comments(root: html.HtmlElement) -> int:
             gone.update(element.iter())  # what stands in it is cut and counted with it
             drop(element)
             cut += 1
-    for element in _short_around(words_with(root, *_ABOUT)):
+    for element in _short_around(words_with(root, *_ABOUT, most=80)):
         if element.tag in _HEADINGS and len(element) <= 2 and _TITLES.match(text_of(element).replace(" ", "")):
             cut += _cut_block_under(element)
     return cut
@@ -58,16 +58,11 @@ def _short_around(found: list[html.HtmlElement]) -> list[html.HtmlElement]:
 
 def cut_bylines(root: html.HtmlElement) -> None:
     """Remove the small boxes that name who wrote or posted: no record has an author (charter 1)."""
-    for element in elements(root):
-        if not element.attrib:
-            continue
-        named = (
-            _is_byline(element)
-            or element.get("rel") == "author"
-            or element.get("itemprop") == "author"
-            or ((href := element.get("href")) and _PERSON.search(href) and is_profile(href))
-        )
-        if named and element.tag not in _KEEP and len(element.text_content()) < 80:
+    boxes = [e for e in elements(root) if _is_byline(e)]
+    marked = select(root, "//*[@rel='author' or @itemprop='author']")
+    people = [a for a in root.iter("a") if (href := a.get("href")) and _PERSON.search(href) and is_profile(href)]
+    for element in (*boxes, *marked, *people):
+        if element.tag not in _KEEP and len(element.text_content()) < 80:
             drop(element)
 
 

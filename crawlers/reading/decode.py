@@ -8,6 +8,7 @@ import re
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:\-]{2,20})""", re.I)
 _PROLOG = re.compile(r"^\s*<\?xml[^>]{0,200}\?>", re.I)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+_CONTROL_BYTES = bytes((*range(9), 11, 12, *range(14, 32), 127))  # what comes out as a control character went in as one
 _CHINESE = {"gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "gb_2312-80": "gb18030", "cp936": "gb18030"}
 # Python also knows codecs such as rot13, zlib and unicode_escape, which a page must not choose.
 _WEB = (
@@ -32,7 +33,10 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs
 def decode(body: bytes, content_type: str = "") -> tuple[str, str]:
     """(text without control characters, name of the encoding used). Never raises."""
     text, used = _decoded(body, content_type)
-    return _CONTROL.sub("", _PROLOG.sub("", text)), used
+    text = _PROLOG.sub("", text)
+    if len(body.translate(None, _CONTROL_BYTES)) < len(body) or "\ufffe" in text or "\uffff" in text:
+        text = _CONTROL.sub("", text)  # slow on long pages, and few need it
+    return text, used
 
 
 def declared_charset(body: bytes, content_type: str = "") -> str:

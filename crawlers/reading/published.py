@@ -121,12 +121,14 @@ def _near_title(
     window = text[max(0, at - _BEFORE) : at + len(title) + _NEAR] if at >= 0 else text[: 2 * _NEAR]
     origin = min(at, _BEFORE) if at >= 0 else 0
     best: tuple[float, bool, Date] | None = None
+    source = ""
     for date in find_dates(window, now):
         before, behind = window[max(0, date.start - 24) : date.start], window[date.end : date.end + 12]
         if _BAD_BEFORE.search(before.replace(_FLAG, "")) or _BAD_AFTER.match(behind):
             continue
         if date.guessed:
-            sure = _with_year(root, date, now)
+            source = source or html.tostring(root, encoding="unicode")
+            sure = _with_year(source, date, now)
             if sure is None:
                 continue
             date = sure
@@ -144,9 +146,9 @@ def _near_title(
     return (best[2], best[1]) if best is not None and best[0] >= 0.5 else (None, False)
 
 
-def _with_year(root: html.HtmlElement, date: Date, now: datetime) -> Date | None:
+def _with_year(source: str, date: Date, now: datetime) -> Date | None:
     """`10-08 12:00` or `昨天` in the year that the page itself gives this day, or at least names: an old page may be served today."""
-    source, local = html.tostring(root, encoding="unicode"), date.at.astimezone(SHANGHAI)
+    local = date.at.astimezone(SHANGHAI)
     days = re.findall(rf"((?:20|19)\d\d)(?<!\d\d{{4}})[-/.年]?0?{local.month}[-/.月]?0?{local.day}(?!\d)", source)
     if len(set(days)) == 1 and int(days[0]) <= now.year:
         return replace(date, at=local.replace(year=int(days[0])).astimezone(UTC))

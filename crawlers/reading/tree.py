@@ -77,6 +77,7 @@ PROSE = re.compile(
     r"[，。；！？]|(?<=[\u4e00-\u9fff])[,;!?.](?!\d)"
 )  # marks that running text has and lists of links lack
 _MOST_NAME = 200  # characters of a name that are looked at
+_NO_WORDS = frozenset(("script", "style"))
 _NO_PROSE = frozenset(("script", "style", "noscript", "head", "a", "select", "textarea"))
 _translator = HTMLTranslator()
 _PLAIN = etree.ElementDefaultClassLookup(element=html.HtmlElement)
@@ -135,7 +136,8 @@ def name_of(element: html.HtmlElement) -> str:
     """Class and id, in lower case: what templates call a block; "" where it has neither. Remembered while it lives."""
     known: str | None = element.__dict__.get("_name")
     if known is None:
-        known = f"{element.get('class') or ''} {element.get('id') or ''}".lower().strip()[:_MOST_NAME]
+        one, other = element.get("class"), element.get("id")
+        known = f"{one or ''} {other or ''}".lower().strip()[:_MOST_NAME] if one or other else ""
         element.__dict__["_name"] = known
     return known
 
@@ -155,8 +157,6 @@ def named(words: str) -> Callable[[html.HtmlElement], bool]:
 
 
 def is_hidden(element: html.HtmlElement) -> bool:
-    if not element.attrib:
-        return False
     style = element.get("style")
     return (style is not None and _HIDDEN.search(style) is not None) or element.get("hidden") is not None
 
@@ -166,11 +166,16 @@ def elements(root: html.HtmlElement) -> list[html.HtmlElement]:
     return list(root.iter("*"))
 
 
-def words_with(root: html.HtmlElement, *words: str) -> list[html.HtmlElement]:
-    """The elements in which one of the words stands in their own text or right behind them, in the order of the page."""
-    condition = " or ".join(f"contains(., '{word}')" for word in words)
-    found = root.xpath(f".//text()[{condition}][not(parent::script or parent::style)]/..")
-    return [e for e in found if isinstance(e, html.HtmlElement)] if isinstance(found, list) else []
+def words_with(root: html.HtmlElement, *words: str, most: int = 100_000) -> list[html.HtmlElement]:
+    """The elements in which a piece of text of under `most` characters holds one of the words, in the order of the page."""
+    search = re.compile("|".join(words)).search
+    found: list[html.HtmlElement | None] = []
+    for element in elements(root):
+        if (text := element.text) and len(text) < most and search(text) and element.tag not in _NO_WORDS:
+            found.append(element)
+        if (text := element.tail) and len(text) < most and search(text):
+            found.append(element.getparent())
+    return [e for e in found if e is not None]
 
 
 def prose(root: html.HtmlElement) -> dict[html.HtmlElement, int]:
