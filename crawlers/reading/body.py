@@ -13,7 +13,8 @@ from crawlers.reading.tree import PROSE, drop, elements, named, prose, select, t
 
 LITTLE = 120  # characters under which a block is no sure find
 SURE = 0.7  # share of the page's running text that a block holds if it surely is the body
-EXTRACTOR = f"reader 3 / {VERSIONS}"
+VERY_SURE = 0.9  # the share that makes a short block the body of a short page
+EXTRACTOR = f"reader 4 / {VERSIONS}"
 _is_noise = named(
     r"share\w*|bdshare\w*|social\w*|related\w*|recommend\w*|xgxw|tuijian|breadcrumbs?|crumbs?|position|copyright\w*|footer|"
     r"foot|header|nav|navbar|menu|toolbar|qrcode|ewm|pagination|pager|page-?nav|ads?|advert\w*|hot-?news|rank\w*|disclaimer|declare|"
@@ -26,14 +27,14 @@ _TAIL = re.compile(
     r"^(?:[\[(（【]?\s*(?:责任?编辑|编辑|责编|初审|复审|终审|校对|审核|监制|值班编委)\s*[:：/].{0,60}"
     rf"|(?:[\[(（【]?(?:{_BUTTON})[\])）】]?[\s|]*)+|{_PROMPT}|(?:[\[【]\d+[\]】]\s*)+"
     r"|[\[(（【]?(?:上一[篇页条]|下一[篇页条]|相关(?:新闻|阅读|链接|文章|报道|稿件)|推荐阅读|延伸阅读|热门推荐|猜你喜欢|网罗天下)[\])）】]?\s*[:：]?.{0,60}"
-    r"|(?:版权声明|免责声明|特别声明|声明|著作权声明)\s*[:：].*|更多精彩.{0,40}|(?:本文)?转载请注明.*"
+    r"|(?:版权声明|免责声明|特别声明|声明|著作权声明)\s*[:：].*|更多精彩.{0,40}|(?:本文)?转载请注明.*|(?:本文|原文)(?:地址|链接|网址)\s*[:：].*"
     r"|.{0,30}未经.{0,12}(?:授权|许可|允许).{0,4}(?:请勿|不得|禁止|严禁|转载).{0,60}|.{0,16}版权所有.*|Copyright.*|.{0,10}ICP备.*)$",
     re.I,
 )
 _HEAD = re.compile(
     rf"^(?:当前位置|您(?:现在)?的?(?:当前)?位置|首页\s*[>»]|字体?[号大小]{{1,2}}\s*[:：]|【?字体|(?:(?:{_BUTTON})\s*)+$|{_PROMPT}$"
     r"|(?:发布|发表|更新)(?:时间|日期)\s*[:：].{0,60}|(?:时间|日期)\s*[:：]\s*(?:19|20)\d\d[-/.].{0,50}|发布于\s*[:：].{0,12}$|(?:信息|文章|稿件)?来源\s*[:：].{0,60}"
-    r"|(?:19|20)\d\d\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}[^，。；！？]{0,60}$"
+    r"|[^，。；！？（(]{0,24}(?:19|20)\d\d\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}[^，。；！？]{0,60}$|[^，。；！？\d]{0,16}\d\d-\d\d\s\d\d:\d\d$"
     r"|(?:浏览|阅读|点击)(?:次数|量|数)?\s*[:：].{0,40}|(?:作者|责任编辑|编辑)\s*[:：].{0,40})"
 )
 _BARE_DAY = re.compile(r"(?:20\d\d[-/.])?\d\d[-/.]\d\d(?:\s+\d\d:\d\d)?")
@@ -52,7 +53,8 @@ def generic_body(
     cut_noise(root, weights)
     block = talking_block(root)
     text = text_of(block)
-    if len(text) < LITTLE or weights[block] < SURE * weights[root]:
+    share = weights[block] / max(1, weights[root])
+    if not (share >= SURE and len(text) >= LITTLE) and not (share >= VERY_SURE and weights[block] > 1):
         text, how = _by_libraries(root, weights)
     return tidy(text, title), how
 

@@ -23,7 +23,10 @@ from pipeline.settings.sources import Selectors
 MAX_BYTES = 20_000_000
 MAX_TEXT = 200_000
 MOST_ELEMENTS = 50_000  # ten times what large articles have; more would hold up every other source
-_OUTLET = re.compile(r"(?:来\s?源|稿源|信息来源|文章来源|消息来源)\s*[:：]\s*([^\s|｜(（【\[<>,，。;；]{2,24})")
+_OUTLET = re.compile(
+    r"(?:来\s?源|稿源|信息来源|文章来源|消息来源)\s*[:：]\s*(?P<name>[^\s|｜(（【\[<>,，。;；\]】)）]{2,24}?)"
+    r"(?:发布|发表|作者|责任?编|编辑|点击|浏览|阅读|时间|日期|记者|字[号体]|分享|点赞|[\s|｜(（【\[<>,，。;；\]】)）]|$)"
+)
 _SOURCE_TAGS = frozenset(("span", "div", "p", "td", "a", "li", "em", "i", "h5"))
 _NOT_HTML = (
     b"%PDF",
@@ -135,7 +138,7 @@ def find_outlet(root: html.HtmlElement, selectors: Selectors) -> tuple[str, str]
     if selectors.outlet:
         own = first_text(root, selectors.outlet)
         match = _OUTLET.search(own)
-        name = match.group(1) if match else own.partition("\n")[0]
+        name = match["name"] if match else own.partition("\n")[0]
         if name:
             return name[:40], "selector"
     for meta in root.iter("meta"):
@@ -149,7 +152,7 @@ def find_outlet(root: html.HtmlElement, selectors: Selectors) -> tuple[str, str]
         for element in _outside_in(found):
             match = _OUTLET.search(text_of(element)) if element.tag in _SOURCE_TAGS else None
             if match:
-                return match.group(1)[:40], "source line"
+                return match["name"][:40], "source line"
     return "", ""
 
 

@@ -41,7 +41,7 @@ _META = (
 )
 # what stands before the date of publication; 活动时间, 开庭时间 and 成文日期 are other days
 _KEYWORD = re.compile(
-    r"(?P<update>更新|修改)|发布|发表|发稿|刊发|上传|录入|添加|编辑|公开日期|撰写|创建时间|生成日期|来源|稿源"
+    r"(?P<update>更新|修改)|发布|发表|发稿|刊发|上传|录入|添加|编辑|公开日期|撰写|创建时间|留言时间|来信时间|来信日期|写信时间|提问时间|咨询时间|反映时间|生成日期|来源|稿源"
     r"|(?:^|[\s|(（>·\u2063])(?:时\s?间|日\s?期)\s?[:：]"
 )
 _BAD_BEFORE = re.compile(
@@ -63,6 +63,8 @@ _MOST_SCRIPT = 300_000
 _LABEL = re.compile(
     r"(?:发布|发表|发稿|刊发|上传|录入)(?:时间|日期)?\s*[:：于]\s*([^\n]{6,40})|(?:^|\n|\s)(?:时间|日期)\s*[:：]\s*([^\n]{6,40})"
 )
+_CLOSE, _SHORT_LINE = 60, 48  # characters behind the title; of a line
+_SENTENCE = re.compile(r"[，。；！？—]|[在经]|于(?!\s?[:：\d])|通过|批准|会议|召开|讲话|修[订正]|施行|公布|截止|期限")
 _BEFORE, _NEAR = 150, 400  # characters around the title in which a publication line stands
 
 
@@ -137,6 +139,13 @@ def _near_title(
         vouched = word is not None or _FLAG in line
         own_line = len(line.replace(_FLAG, "").strip()) <= 16
         alone = own_line and (date.precision == "minute" or not re.match(r"[^\s:：来阅点浏字分]{3}", rest))
+        whole = line + window[date.start :].partition("\n")[0]
+        if (
+            0 <= date.start - origin - len(title) <= _CLOSE
+            and len(whole) <= _SHORT_LINE
+            and not _SENTENCE.search(whole)
+        ):
+            alone = True  # the line right under the title, with the paper's name
         distance = date.start - origin - len(title) if date.start >= origin else (origin - date.start) * 1.5
         score = (3 if word["update"] else 4) if word is not None else 0
         score += (3 if _FLAG in line else 0) + (2 if date.precision == "minute" else 0) + (1 if alone else -3)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from lxml import html
 
-from crawlers.reading.tree import elements, is_hidden, name_of, named, text_of
+from crawlers.reading.tree import elements, is_hidden, name_of, named, text_of, words_with
 
 _SITE = (
     r"(?:网|网站|频道|新闻|日报|晚报|晨报|门户|政府|检察|检察院|法院|中心|在线|客户端|百科|论坛|社区|资讯|电视台|首页)"
@@ -16,8 +16,11 @@ _SITE = (
 _SITE_NAME = re.compile(
     rf"\w{{2,12}}{_SITE}|\w{{1,8}}[省市县区旗]\w{{1,6}}[局厅委办]"
 )  # a title element that says only whose page it is
+_TITLE_LABEL = re.compile(r"(?:信件|来信|留言|问题|咨询|投诉|信息)?(?:标题|主题)[:：]?$")
 _SEPARATOR = re.compile(rf"\s*(?:[|_｜»]|--+|——(?=[^—]{{1,16}}{_SITE}$)|\s[-–—·]\s|(?<!—)[-–—](?=[^-–—]{{2,20}}$))\s*")
-_COLUMN = re.compile(rf"(?:[-–—]\w{{1,10}}{_SITE})+$")  # what is left of `Headline-Column-Site`
+_COLUMN = re.compile(
+    rf"(?:[-–—](?:\w{{1,10}}{_SITE}|\w{{0,4}}(?:新闻|要闻|动态|发布|公告|公示|通知|头条|正文|资讯|时政|报道|专题|专栏|视频|图片)))+$"
+)  # what is left of `Headline-Column-Site`
 _is_for_a_title = named(r"\w*title\w*|\w*headline\w*|bt|biaoti|\w*tit|h1")
 _HEADINGS = frozenset(("h2", "h3", "h4", "div", "p", "span", "td", "strong", "font"))
 _META = ("og:title", "articletitle", "title", "twitter:title", "headline")
@@ -34,6 +37,8 @@ def find_title(root: html.HtmlElement) -> tuple[str, str]:
     if agreed:
         # what the title element begins with, not the site's name at its end; an h1 first; else the longest
         return max(agreed, key=lambda pair: (not _ends_with(tag, pair[0]), pair[1] == "h1", len(pair[0])))
+    if labelled := _labelled(root):
+        return labelled, "label"
     for how, value in _metas(root):
         if value and not _NOT.match(value):
             short = _without_site(value) if _squeezed(value) == _squeezed(tag) else value
@@ -80,6 +85,18 @@ def _headings(root: html.HtmlElement) -> Iterator[tuple[str, str]]:
         words = _clean(text_of(element).replace("\n", " "))
         if 2 <= len(words) <= 120 and not _NOT.match(words) and not _PUBLICATION.search(words):
             yield words, "h1" if is_h1 else "heading"
+
+
+def _labelled(root: html.HtmlElement) -> str:
+    """The cell behind 信件标题, on pages that show a letter as a table."""
+    for element in words_with(root, "标题", "主题", most=8):
+        cell = next((e for e in (element, *element.iterancestors()) if e.tag in ("td", "th", "dt")), None)
+        if cell is not None and _TITLE_LABEL.match("".join(cell.text_content().split())):
+            behind = cell.getnext()
+            words = _clean(text_of(behind).replace("\n", " ")) if behind is not None else ""
+            if 2 <= len(words) <= 120:
+                return words
+    return ""
 
 
 def _is_logo(element: html.HtmlElement) -> bool:

@@ -65,6 +65,8 @@ _SILENT = frozenset(
         "option",
         "button",
         "iframe",
+        "video",
+        "audio",
         "object",
         "svg",
         "head",
@@ -72,6 +74,11 @@ _SILENT = frozenset(
 )
 _SPACE = re.compile(r"[ \t\r\f\v\xa0\u3000\u200b\ufeff]+")
 _EARLY_END = re.compile(r"</(?:html|body)\s*>", re.I)
+# what a script writes into the page, where that is plain words: often the day
+_WRITTEN = re.compile(
+    r"""<script[^>]{0,100}>\s{0,40}(?:<!--\s{0,40})?document\.write(?:ln)?\s?\(\s?(["'])([^"'<>\\\n]{1,80})\1\s?\)\s{0,9};?\s{0,40}(?://\s?-->\s{0,40})?</script>""",
+    re.I,
+)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 PROSE = re.compile(
     r"[，。；！？]|(?<=[\u4e00-\u9fff])[,;!?.](?!\d)"
@@ -85,6 +92,8 @@ _PLAIN = etree.ElementDefaultClassLookup(element=html.HtmlElement)
 
 def parse_html(text: str) -> html.HtmlElement:
     """A tree of `text`. Raises QuarantineError `not_html` where nothing can be made of it."""
+    if "document.write" in text:
+        text = _WRITTEN.sub(r" \2 ", text)
     text = _EARLY_END.sub("", text)  # libxml2 ends at the first `</html>`, which may come with an included header
     parser = html.HTMLParser(encoding=None, huge_tree=False, remove_comments=True, remove_pis=True)
     parser.set_element_class_lookup(_PLAIN)  # lxml.html's own asks Python for the class of every element, each time
