@@ -84,7 +84,7 @@ Span = tuple[int, int, str]
 
 
 def name_spans(text: str) -> list[Span]:
-    """(start, end, what stands there instead) for each full name of a minor or victim in folded `text`."""
+    """(start, end, what stands there instead) for each full name of a minor or victim in folded `text`, at each place where it stands."""
     if not _KEYWORDS.search(text):
         return []
     found = [(m, True) for m in _ROLES.finditer(text)]
@@ -95,7 +95,11 @@ def name_spans(text: str) -> list[Span]:
         sure = text[:start].rstrip(': "“').endswith(_SURE)
         if young and (span := _name_span(match["name"], start, sure)):
             spans.append(span)
-    return spans
+    # Who was named once is known by the name wherever it stands: 被害人罗启舟……罗启舟的母亲.
+    instead = {text[start:end]: said for start, end, said in spans}
+    for name, said in instead.items():
+        spans += [(m.start(), m.end(), said) for m in re.finditer(re.escape(name), text)]
+    return sorted(set(spans))
 
 
 def _name_span(run: str, start: int, sure: bool) -> Span | None:
