@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -158,18 +158,6 @@ class Signal:
     def id(self) -> str:
         when = self.starts_at.strftime("%Y%m%d%H")
         return f"{self.office_id}:{self.site_group}:{self.period}:{when}:{self.dimension}:{self.label}"
-
-
-@dataclass(slots=True)
-class StageCounts:
-    """What one stage did with one batch: in = out + quarantined + expired + unchanged."""
-
-    taken: int = 0
-    out: int = 0
-    quarantined: int = 0
-    expired: int = 0
-    unchanged: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
 
 
 def _out(value: Any) -> Any:
