@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scrapy.http import Response
 
+from crawlers.reading.dates import parse_date
 from crawlers.spiders.base import Parsed, SourceSpider
 from crawlers.spiders.xml import inflate, sitemap_entries
 
@@ -16,12 +17,13 @@ class SitemapSpider(SourceSpider):
     def parse_list(self, response: Response, page: int) -> Parsed:
         """`page` counts how deep in indices we are."""
         is_index, entries = sitemap_entries(inflate(response.body, self.max_bytes))
-        entries.sort(key=lambda e: e.date, reverse=True)
+        entries.sort(key=lambda e: e.changed or e.published, reverse=True)
         for entry in entries:
             for url in self.links(response, [entry.url]):
                 if not is_index:
                     # lastmod by day and minute: seconds and zones differ between generators of one site
-                    request = self.detail(url, hint=entry.date[:16])
+                    published = parse_date(entry.published, self.now) if entry.published else None
+                    request = self.detail(url, hint=entry.changed[:16], title=entry.title, date=published)
                     if request is not None:
                         yield request
                 elif page < DEEPEST and self._maps < self.source.max_pages:

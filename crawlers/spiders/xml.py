@@ -18,11 +18,12 @@ MOST_ENTRIES = 50_000  # a sitemap's own limit
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One link of a feed or sitemap. Who wrote it is never read."""
+    """One link of a sitemap; `title` and `published` where it speaks of news."""
 
     url: str
+    changed: str = ""  # lastmod
     title: str = ""
-    date: str = ""
+    published: str = ""
 
 
 def inflate(body: bytes, most: int) -> bytes:
@@ -65,64 +66,41 @@ def parse_xml(body: bytes) -> etree._Element:
     return root
 
 
-def feed_entries(body: bytes) -> list[Entry]:
-    """Entries of RSS 0.9-2.0 or Atom. Raises QuarantineError `not_xml` or `not_feed`."""
-    root = parse_xml(body)
-    if _name(root) not in ("rss", "RDF", "feed"):
-        raise QuarantineError("not_feed", _name(root)[:30])
-    found: list[Entry] = []
-    for item in root.iter("{*}item", "{*}entry", "item", "entry"):
-        if len(found) >= MOST_ENTRIES:
-            break
-        url = _feed_link(item)
-        if url:
-            found.append(
-                Entry(url, _child(item, "title"), _child(item, "pubDate", "published", "date", "updated", "issued"))
-            )
-    return found
-
-
 def sitemap_entries(body: bytes) -> tuple[bool, list[Entry]]:
     """(is an index of sitemaps, entries). Raises QuarantineError `not_xml` or `not_sitemap`."""
     root = parse_xml(body)
-    kind = _name(root)
+    kind = local_name(root)
     if kind not in ("urlset", "sitemapindex"):
         raise QuarantineError("not_sitemap", kind[:30])
     found = []
-    for item in _children(root, "sitemap" if kind == "sitemapindex" else "url"):
-        url = _child(item, "loc")
+    for item in children(root, "sitemap" if kind == "sitemapindex" else "url"):
+        url = child_text(item, "loc")
         if url:
-            found.append(Entry(url, "", _child(item, "lastmod")))
+            news = next(children(item, "news"), item)
+            found.append(
+                Entry(url, child_text(item, "lastmod"), child_text(news, "title"), child_text(news, "publication_date"))
+            )
         if len(found) >= MOST_ENTRIES:
             break
     return kind == "sitemapindex", found
 
 
-def _feed_link(item: etree._Element) -> str:
-    for link in _children(item, "link"):
-        href = link.get("href")
-        if href and link.get("rel", "alternate") == "alternate":
-            return href.strip()
-        if link.text and link.text.strip():
-            return link.text.strip()
-    guid = next(_children(item, "guid"), None)
-    text = (guid.text or "").strip() if guid is not None and guid.get("isPermaLink", "true") != "false" else ""
-    return text if text.startswith(("http://", "https://")) else ""
-
-
-def _child(item: etree._Element, *names: str) -> str:
+def child_text(item: etree._Element, *names: str) -> str:
+    """Text of the first child by one of these names, in their order, that has some; namespaces make no difference."""
     for name in names:
-        for child in _children(item, name):
+        for child in children(item, name):
             text = "".join(str(t) for t in child.itertext()).strip()
             if text:
                 return text
     return ""
 
 
-def _children(item: etree._Element, name: str) -> Iterator[etree._Element]:
-    return (c for c in item if _name(c) == name)
+def children(item: etree._Element, name: str) -> Iterator[etree._Element]:
+    """Children by name, whatever their namespace."""
+    return (c for c in item if local_name(c) == name)
 
 
-def _name(element: etree._Element) -> str:
+def local_name(element: etree._Element) -> str:
+    """An element's name without its namespace."""
     tag = element.tag
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""

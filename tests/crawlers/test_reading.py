@@ -17,7 +17,8 @@ from crawlers.reading.page import read_page
 from crawlers.reading.saved import read_saved
 from crawlers.reading.title import find_title
 from crawlers.reading.tree import parse_html, select, text_of
-from crawlers.spiders.xml import feed_entries, sitemap_entries
+from crawlers.spiders.feeds import feed_entries
+from crawlers.spiders.xml import sitemap_entries
 from pipeline.errors import QuarantineError
 from pipeline.records import SHANGHAI
 from pipeline.settings.sources import Selectors
