@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from crawlers.net.options import run_settings, source_settings
 from crawlers.net.robots import RobotsCache
 from crawlers.sealing import Sink
+from crawlers.spiders.api import ApiSpider
 from crawlers.spiders.base import SourceSpider
 from crawlers.spiders.feed import FeedSpider
 from crawlers.spiders.listing import ListingSpider
@@ -32,6 +33,7 @@ SPIDERS: dict[str, type[SourceSpider]] = {
     "listing": ListingSpider,
     "sitemap": SitemapSpider,
     "thread": ThreadSpider,
+    "api": ApiSpider,
 }
 
 

@@ -27,8 +27,9 @@ from crawlers.net.addresses import was_refused
 from crawlers.net.gate import Turned
 from crawlers.net.robots import RobotsCache
 from crawlers.reading.dates import Date
-from crawlers.reading.page import PageText, read_page
+from crawlers.reading.page import MAX_TEXT, PageText, read_page
 from crawlers.sealing import Draft, Sink
+from crawlers.spiders.parts import next_part
 from pipeline.errors import QuarantineError, RetryLater
 from pipeline.settings import Source
 from pipeline.settings.sources import is_profile
@@ -165,8 +166,42 @@ class SourceSpider(Spider):
             self.source.selectors.remove,
             self.now,
         )
-        self.sink.add(self.draft_of(page, identity, response, hint, title, date, evidence))
-        yield from ()
+        draft = self.draft_of(page, identity, response, hint, title, date, evidence)
+        yield from self.join(draft, response, first=response.url, part=1)
+
+    def join(self, draft: Draft, response: Response, first: str, part: int) -> Parsed:
+        """Ask for the article's next page, or keep the article where that was the last one."""
+        url = next_part(response, first, part, self.max_bytes)
+        if not url:
+            self.sink.add(draft)
+            return
+        context = {"draft": draft, "first": first, "part": part + 1}
+        request = self.request(url, self.parse_part, priority=2, **context)
+        request.errback = lambda failure: self.part_failed(failure, draft)
+        yield request
+
+    def parse_part(self, response: Response, draft: Draft, first: str, part: int) -> Parsed:
+        """A further page of an article: its text goes under what was read so far."""
+        kind = (response.headers.get("Content-Type") or b"").decode("latin-1")
+        try:
+            page = read_page(
+                response.body, kind, response.url, self.source.selectors, self.now, max_bytes=self.max_bytes
+            )
+        except QuarantineError as error:
+            self.tally.quarantine(error.reason, error.detail, self.sink.place(response.url))
+            self.sink.add(draft)
+            return
+        text = f"{draft.text}\n{page.body}"[:MAX_TEXT]
+        yield from self.join(replace(draft, text=text), response, first, part)
+
+    def part_failed(self, failure: Failure, draft: Draft) -> None:
+        """What was read of the article is kept."""
+        try:
+            self.sink.add(draft)
+        except RetryLater as error:
+            self.tally.spool_error = str(error)
+            raise CloseSpider("spool") from error
+        self.failed(failure)
 
     def draft_of(
         self, page: PageText, identity: str, response: Response, hint: str, title: str, date: Date | None, evidence: str

@@ -9,10 +9,14 @@ from lxml import html
 from scrapy.http import Response
 
 from crawlers.reading.page import open_page
-from crawlers.reading.tree import elements, select, select_strings, text_of
+from crawlers.reading.tree import select, select_strings, text_of
 from pipeline.settings.sources import Selectors
 
 _NEXT = re.compile(r"^(?:下一页|下页|后一页|后页|下一頁|>|»|>>|next(?: page)?)[\s>»›]*$", re.I)
+# the pager of a publishing system that many government sites use: pages, this one (from 0), name, extension
+_SCRIPTED = re.compile(
+    r"createPage(?:HTML)?\s*\(\s*['\"]?(\d{1,5})['\"]?\s*,\s*['\"]?(\d{1,5})['\"]?\s*,\s*['\"]([\w-]{1,60})['\"]\s*,\s*['\"](\w{1,6})['\"]"
+)
 _ROWS = frozenset(("li", "tr", "dl", "article", "tbody"))
 
 
@@ -43,16 +47,28 @@ def list_links(root: html.HtmlElement, selectors: Selectors) -> list[Link]:
 
 
 def next_page(root: html.HtmlElement, selectors: Selectors) -> str:
-    """Address of the next page: the source's selector, else a link that says 下一页; "" where there is none."""
+    """Address of the next page: the source's selector, else a link that says 下一页, else what a pager's script would
+    write; "" where there is none."""
     if selectors.next_page:
         for element in select(root, selectors.next_page):
             if element.get("href"):
                 return str(element.get("href"))
         return next((s for s in select_strings(root, selectors.next_page) if s.startswith(("http", "/", "?"))), "")
-    for element in elements(root):
-        if element.tag == "a" and element.get("href") and _NEXT.match(text_of(element).strip()):
-            return str(element.get("href"))
-    return ""
+    return next(iter(said_next(root)), "")
+
+
+def said_next(root: html.HtmlElement) -> list[str]:
+    """Where links that say 下一页 lead, and then what a pager's script would write."""
+    found = [
+        str(e.get("href"))
+        for e in root.iter("a")
+        if e.get("href") and not str(e.get("href")).startswith("javascript") and _NEXT.match(text_of(e).strip())
+    ]
+    for script in root.iter("script"):
+        match = _SCRIPTED.search(script.text or "")
+        if match and int(match[2]) + 1 < int(match[1]):
+            found.append(f"{match[3]}_{int(match[2]) + 1}.{match[4]}")
+    return found
 
 
 def _row_digits(link: html.HtmlElement) -> str:
