@@ -33,10 +33,13 @@ class ApiSpider(EntrySpider):
             raise QuarantineError("no_items", "api.items")
         before = self.tally.captured + self._details
         for item in items[:MOST_ITEMS]:
-            if api.fields.text:
-                self.take(item, api.fields, response.url)
-            else:
-                yield from self.page_of(item, api.fields, response)
+            try:
+                if api.fields.text:
+                    self.take(item, api.fields, response.url)
+                else:
+                    yield from self.page_of(item, api.fields, response)
+            except QuarantineError as error:  # this entry, not its neighbours
+                self.tally.quarantine(error.reason, error.detail, "")
         new = self.tally.captured + self._details > before
         if api.paging and items and (new or not self.was_complete) and page < self.source.max_pages:
             for url in self.links(response, [next_address(response.url, api.paging, answer, page)]):
@@ -51,12 +54,11 @@ class ApiSpider(EntrySpider):
                 yield request
 
     def take(self, item: Any, fields: Fields, base: str) -> None:
-        """Keep an entry with its own text. What has neither address nor number can't be told from others."""
+        """Keep an entry with its own text. Raises QuarantineError `no_identity` where it has neither address nor number."""
         self.tally.found += 1
         url, own = _address(value(item, fields.url), base), value(item, fields.id)
         if not own and not url:
-            self.tally.quarantine("no_identity", "api.fields", "")
-            return
+            raise QuarantineError("no_identity", "api.fields")
         # where addresses differ in their fragment only, a site's pages would all be one
         by_url = bool(url) and not (own and urlsplit(url).fragment)
         self.keep(
