@@ -21,8 +21,17 @@ _REFUSED = {
     "redirects": "跳转过多",
     "scheme": "不是网页地址",
     "too_many": "超出单次上限",
+    "copy": "已经读过的文件",
+    "attachment": "没有读的邮件附件",
+    "more_pages": "列表还有更多页没有翻",
 }
-_FAILED = {"timeout": "超时", "dns": "域名解析失败", "connection": "连接失败", "cut": "传输中断"}
+_FAILED = {
+    "timeout": "超时",
+    "dns": "域名解析失败",
+    "connection": "连接失败",
+    "cut": "传输中断",
+    "garbled": "回答无法解读",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,7 @@ class Tally:
     fetched: int = 0
     captured: int = 0
     unchanged: int = 0
+    unmodified: int = 0  # pages of which the server said that nothing changed
     found: int = 0  # links, rows or posts seen, new or not
     comments_cut: int = 0
     quarantined_count: int = 0
@@ -75,6 +85,7 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     blocked: str = ""  # why the site won't have us, in Chinese
+    gave_up: str = ""  # why we stopped trying, in Chinese
     stopped: bool = False
     spool_error: str = ""
 
@@ -105,12 +116,16 @@ class Tally:
         got = f"取得 {self.fetched} {'个文件' if source.kind == 'drop' else '页'}，收录 {self.captured} 条"
         if self.quarantined_count:
             got += f"，隔离 {self.quarantined_count} 条"
+        if self.unmodified:
+            got += f"，{self.unmodified} 页没有更新"
         if self.unchanged:
             got += f"，{self.unchanged} 条没有变化"
         if self.spool_error:
             return "failing", f"抓到的内容写不进暂存区（{self.spool_error}），下次会重新抓取。"
         if self.blocked:
             return "blocked", f"{self.blocked}{'已停止前' + got + '。' if self.captured else ''}"
+        if self.gave_up:
+            return "failing", f"{self.gave_up}：{got}。"
         if self.stopped:
             return "ok", f"中途停止：{got}，其余下次继续。"
         if not self.fetched and self.refused["robots"]:
@@ -121,7 +136,7 @@ class Tally:
             return "failing", f"没有收到内容：{_counted(self.failed, _FAILED)}。"
         if source.kind != "drop" and self.quarantined_count and not self.found:
             return "failing", f"页面能打开，但读不出条目：隔离 {self.quarantined_count} 页。"
-        if source.kind != "drop" and self.fetched and not self.found:
+        if source.kind != "drop" and self.fetched and not self.found and not self.unmodified:
             return "empty", "页面能打开，但没有找到任何条目，可能改版了。"
         if self.found and self.quarantined_count and not self.captured and not self.unchanged:
             return "failing", f"找到 {self.found} 条，但都读不出内容，可能改版了。"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from time import monotonic
 
-from crawlers.ledger import Ledger, Mark
+from crawlers.ledger import BACK_OFF, Ledger, Mark
 from crawlers.report import CrawlReport, Tally
 from pipeline.errors import RetryLater
 from pipeline.privacy.mask import Masker
@@ -17,7 +17,7 @@ from pipeline.privacy.staging_keys import StagingKeys, voice_of
 from pipeline.records import WHOLE, Capture, Precision, Voice
 from pipeline.settings import Home, Source
 from pipeline.spool import BATCH_SIZE, Spool
-from pipeline.urls import canonical, keyed_id
+from pipeline.urls import canonical, former, keyed_id
 
 FLUSH_SECONDS = 30.0  # a slow source commits at least this often
 _HANDLE = re.compile(r"(?<![A-Za-z0-9._%+-])[@＠][^\s@＠:：,，。;；!！?？、()（）<>《》【】\[\]“”\"']{1,30}")
@@ -46,6 +46,9 @@ class Draft:
     evidence: str = ""
     voice: Voice = ()
     hint: str = ""
+    again: str = ""  # address at which an institution's article can be read once more, with what its server said of it
+    etag: str = ""
+    modified: str = ""
 
 
 class Sink:
@@ -62,6 +65,7 @@ class Sink:
         self._envelopes: list[Envelope] = []
         self._marks: list[Mark] = []
         self._pending: set[str] = set()
+        self._ended: list[tuple[str, bool]] = []
         self.report: CrawlReport | None = None
 
     def id_of(self, identity: str) -> str:
@@ -70,6 +74,15 @@ class Sink:
     def id_of_url(self, url: str) -> str:
         """Raises ValueError where `url` is no web address."""
         return keyed_id(self._key, canonical(url))
+
+    def identity_of(self, url: str, kind: str = "") -> str:
+        """The canonical form under which an address is known, of whichever canonicaliser; else today's.
+
+        Raises ValueError where `url` is no web address.
+        """
+        form = canonical(url)
+        older = (f for f in former(url) if self.ledger.get(self.id_of(kind + f)) is not None)
+        return form if self.ledger.get(self.id_of(kind + form)) is not None else next(older, form)
 
     def place(self, url: str) -> str:
         """How a page is named in a report: its address for institutions, a keyed id for people (charter 2)."""
@@ -100,6 +113,8 @@ class Sink:
 
         Raises RetryLater where the spool can't be written.
         """
+        if draft.url and draft.identity == canonical(draft.url):
+            draft = replace(draft, identity=self.identity_of(draft.url))
         capture_id = self.id_of(draft.identity)
         known = self.ledger.get(capture_id)
         public = self.source.channel == "public"
@@ -108,8 +123,24 @@ class Sink:
             return False
         capture = self._capture(draft, capture_id, known.first_seen if known else self.now)
         content = "" if public else self._content(capture)
-        born = min(capture.received_at or capture.occurred_at, self.now)
-        self._marks.append(Mark(capture_id, capture.first_seen, born, self.now, content, draft.hint))
+        born = capture.received_at or capture.occurred_at
+        if draft.precision == "day":
+            born += timedelta(days=1)  # at the latest
+        born = min(born, self.now)
+        again = draft.again if capture.url and self.now < born + BACK_OFF[-1] else ""
+        self._marks.append(
+            Mark(
+                capture_id,
+                capture.first_seen,
+                born,
+                self.now,
+                content,
+                draft.hint,
+                again,
+                "" if public else draft.etag,
+                draft.modified,
+            )
+        )
         self._pending.add(capture_id)
         if known is not None and known.content == content:
             self.tally.unchanged += 1
@@ -124,6 +155,10 @@ class Sink:
         """Remember a page that is no capture itself (a topic), with the next commit."""
         self._marks.append(mark)
 
+    def ended(self, start: str, complete: bool) -> None:
+        """All lists from one start address (keyed) were read; so it is said when what they brought is committed."""
+        self._ended.append((start, complete))
+
     def flush(self, report: CrawlReport | None = None) -> None:
         """Commit what is buffered. Raises RetryLater where the spool can't be written: then nothing was forgotten."""
         if self._envelopes or report is not None:
@@ -132,6 +167,9 @@ class Sink:
         self.ledger.commit(self.source.id, self._marks)
         self._envelopes, self._marks = [], []
         self._pending.clear()
+        if report is not None:
+            for start, complete in self._ended:
+                self.ledger.end(start, complete, self.now)
         self._flushed = monotonic()
 
     def finish(self, finished_at: datetime) -> CrawlReport:
@@ -172,7 +210,7 @@ class Sink:
             published_precision=draft.precision,
             received_at=draft.received_at if whole else None,
             url=self._url(draft.url) if institution else "",
-            aliases=tuple(self.id_of(a) for a in draft.aliases if a != draft.identity),
+            aliases=tuple(self.id_of(a) for a in self._aliases(draft)),
             outlet=self.mask(draft.outlet or source.outlet or (source.name if source.channel != "submission" else "")),
             outlet_weight=source.outlet_weight,
             region=self.mask(draft.region or source.region),
@@ -182,6 +220,11 @@ class Sink:
             evidence=draft.evidence if institution else "",
             voice=draft.voice,
         )
+
+    def _aliases(self, draft: Draft) -> list[str]:
+        """Canonical forms of the page's other addresses; where it is named by its own, also what that was called before."""
+        own = {canonical(draft.url), *former(draft.url)} if draft.url else set()
+        return sorted({*draft.aliases, *(own if draft.identity in own else ())} - {draft.identity})
 
     def _url(self, url: str) -> str:
         return url[:2000]

@@ -12,6 +12,7 @@ from typing import Any
 
 from scrapy import signals
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
+from scrapy.exceptions import DontCloseSpider
 from scrapy.settings import Settings
 from twisted.python.failure import Failure
 
@@ -71,16 +72,24 @@ def _crawler(sink: Sink, base: Settings) -> Crawler:
     settings.setdict(source_settings(sink.source), priority="cmdline")
     crawler = Crawler(SPIDERS[sink.source.kind], settings)
 
+    def idle(spider: SourceSpider) -> None:
+        again = list(spider.read_again())
+        for request in again:
+            crawler.engine.crawl(request)
+        if again:
+            raise DontCloseSpider
+
     def closed(spider: SourceSpider, reason: str) -> None:
-        if reason == "finished" and not sink.tally.failed:
-            sink.ledger.set_complete(sink.source.id, True)
-        elif reason not in ("finished", "blocked", "spool"):
+        if reason == "finished":
+            spider.finish()
+        elif reason not in ("blocked", "silent", "spool"):
             sink.tally.stopped = True
 
     def broke(failure: Failure, response: Any, spider: SourceSpider) -> None:
         # a mistake of ours or an input nobody thought of: that page is set aside, the others go on
         sink.tally.quarantine("unexpected", failure.type.__name__ if failure.type else "", sink.place(response.url))
 
+    crawler.signals.connect(idle, signal=signals.spider_idle, weak=False)
     crawler.signals.connect(closed, signal=signals.spider_closed, weak=False)
     crawler.signals.connect(broke, signal=signals.spider_error, weak=False)
     return crawler

@@ -7,19 +7,30 @@ import hmac
 import re
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
-CANONICALISER_VERSION = "1"
+CANONICALISER_VERSION = "2"
 MAX_LENGTH = 4096
 # Never part of what a page is.
-_TRACKING = re.compile(
+_TRACKING_1_WORDS = (
     r"utm_.*|spm|scm|share(?:_?(?:token|from|id|source|user|uid))?|isappinstalled|wx(?:_|fr|share).*|weixin_.*"
-    r"|jsessionid|phpsessid|aspsessionid.*|gclid|fbclid|bd_vid|hmsr|hmpl|hmcu|hmkw|hmci|nsukey|_t_t_t",
+    r"|jsessionid|phpsessid|aspsessionid.*|gclid|fbclid|bd_vid|hmsr|hmpl|hmcu|hmkw|hmci|nsukey|_t_t_t"
+)
+_TRACKING = re.compile(
+    _TRACKING_1_WORDS
+    + r"|share_(?:medium|plat|tag|session_id)|sharer_.*|mpshare|chksm|pass_ticket|exportkey|ivk_sa|tdsourcetag"
+    r"|tt_from|vd_source|qhclickid|msclkid|yclid|dclid|gbraid|wbraid|igshid|mc_[ce]id|_g[al]",
     re.I,
 )
+_TRACKING_1 = re.compile(_TRACKING_1_WORDS, re.I)
 # Tracking on most sites, but a page number or a record's id on some: dropped only where the value can't be an id.
 _DOUBTFUL = re.compile(r"from|src|ref|referer|referrer|source|scene|channel|session(?:_?id)?|sid", re.I)
 _WORDY = re.compile(r"[a-z][a-z_\-]{2,24}", re.I)
 _TOKEN = re.compile(r"(?=.*[a-z])(?=.*[0-9])[a-z0-9]{20,}", re.I)
 _INDEX = re.compile(r"/(?:index|default)\.(?:s?html?|php|jsp|aspx?)$", re.I)
+_TWIN_HOST = re.compile(r"(?:www|m|wap|3g|h5|mobile|amp|mip)\.(?=[^.:]+\.[^.:])", re.I)
+_AMP_END = re.compile(r"/amp/?$|\.amp(?=(?:\.s?html?)?$)", re.I)
+_ARTICLE = re.compile(r"(?:[\d-][^/]*|\.s?html?)$", re.I)
+_SESSION_1 = re.compile(r";(?:jsessionid|phpsessid)=[^/?#;]*", re.I)
+_SESSION = re.compile(_SESSION_1.pattern + r"|/\(S\([a-z0-9]{10,40}\)\)(?=/)", re.I)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 _PATH_SAFE = _UNRESERVED | frozenset(b"/:@!$&'()*+,;=%")
@@ -30,14 +41,31 @@ def canonical(url: str) -> str:
 
     https becomes http (a scheme is no identity), host lower-case IDNA without default port, dot segments, tracking and
     session parameters, fragment and a trailing index page dropped, remaining parameters sorted, percent-encoding
-    normalised. Hosts are never guessed (m. or www. may be another site): twins are joined by what a page says of itself.
-    Idempotent. Raises ValueError where `url` is no http(s) address.
+    normalised. Twins made for phones (`m.`, `wap.`, AMP) with the same path are one page; others are joined by what a page
+    says of itself. Idempotent. Raises ValueError where `url` is no http(s) address.
     """
     parts = _split(url)
-    path = re.sub(r";(?:jsessionid|phpsessid)=[^/?#;]*", "", _escaped(parts.path), flags=re.I)
-    path = _INDEX.sub("/", _without_dots(path))
-    query = sorted((k, v) for k, v in _pairs(parts.query) if not _is_tracking(k, v))
-    return urlunsplit(("http", _netloc(parts), path, urlencode(query, errors="surrogateescape"), ""))
+    netloc = _netloc(parts)
+    while twin := _TWIN_HOST.match(netloc):
+        netloc = netloc[twin.end() :]
+    path, before = _without_dots(_SESSION.sub("", _escaped(parts.path))), ""
+    while path != before:  # what stands behind one ending may be another
+        before = path
+        path = _without_amp(_INDEX.sub("/", _SESSION.sub("", path)))
+    query = sorted((k, v) for k, v in _pairs(parts.query) if not _is_tracking(k, v, _TRACKING) and not _is_amp(k, v))
+    return urlunsplit(("http", netloc, path, urlencode(query, errors="surrogateescape"), ""))
+
+
+def former(url: str) -> tuple[str, ...]:
+    """What earlier canonicalisers called the same address, where they called it otherwise: ids given then stay.
+
+    Raises ValueError as `canonical` does.
+    """
+    parts = _split(url)
+    path = _INDEX.sub("/", _without_dots(_SESSION_1.sub("", _escaped(parts.path))))
+    query = sorted((k, v) for k, v in _pairs(parts.query) if not _is_tracking(k, v, _TRACKING_1))
+    first = urlunsplit(("http", _netloc(parts), path, urlencode(query, errors="surrogateescape"), ""))
+    return (first,) if first != canonical(url) else ()
 
 
 def keyed_id(installation_key: bytes, identity: str) -> str:
@@ -124,7 +152,18 @@ def _pairs(query: str) -> list[tuple[str, str]]:
     return parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
 
 
-def _is_tracking(name: str, value: str) -> bool:
-    if _TRACKING.fullmatch(name):
+def _is_tracking(name: str, value: str, words: re.Pattern[str]) -> bool:
+    if words.fullmatch(name):
         return True
     return bool(_DOUBTFUL.fullmatch(name)) and (not value or bool(_WORDY.fullmatch(value) or _TOKEN.fullmatch(value)))
+
+
+def _is_amp(name: str, value: str) -> bool:
+    name, value = name.lower(), value.lower()
+    return (name == "amp" and value in ("", "1", "true")) or (name == "outputtype" and value == "amp")
+
+
+def _without_amp(path: str) -> str:
+    """The article's own path; a column that is called amp stays."""
+    rest = _AMP_END.sub("", path, count=1)
+    return rest if rest != path and _ARTICLE.search(rest) else path

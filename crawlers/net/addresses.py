@@ -16,7 +16,7 @@ from twisted.internet.error import DNSLookupError
 
 ALLOWED_SETTING = "TINGJIAN_PRIVATE_HOSTS"
 _refused: set[str] = set()
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_GLOBAL = ipaddress.ip_network("2000::/3")
 
 
 def is_private(address: str) -> bool:
@@ -26,12 +26,10 @@ def is_private(address: str) -> bool:
     except ValueError:
         return True
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if inner is None and ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_private(str(inner))
-    return not ip.is_global or ip.is_multicast
+        inner = ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip not in _GLOBAL or (inner is not None and is_private(str(inner))):
+            return True  # mapped, translated, compatible, local: nothing public is written so
+    return not ip.is_global or ip.is_multicast or ip.is_reserved
 
 
 def is_number(host: str) -> bool:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Protocol, cast
 from urllib.parse import urlsplit
 
-from scrapy import Request
+from scrapy import Request, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import StopDownload
 
-from crawlers.net.addresses import is_number, is_private
-from crawlers.net.robots import ROBOTS, RobotsCache
+from crawlers.net.addresses import ALLOWED_SETTING, is_number, is_private
+from crawlers.net.failures import Turned
+from crawlers.net.robots import READ_BYTES, ROBOTS, RobotsCache
 from crawlers.report import Tally
 from pipeline.settings import Source
-from pipeline.urls import host_key
+from pipeline.urls import canonical, host_key
 
 LONGEST_DELAY = 300.0  # a robots.txt that asks for more than five minutes is obeyed by not reading
-
-
-class Turned(IgnoreRequest):
-    """A request refused by us; `reason` is counted in the report."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class Gated(Protocol):
@@ -33,6 +27,10 @@ class Gated(Protocol):
     tally: Tally
     robots: RobotsCache
     hosts: frozenset[str]
+    asked: dict[str, str]
+
+    def stay_away(self, url: str, wait: timedelta) -> str:
+        """Remember that a host asked us to wait."""
 
 
 class GateMiddleware:
@@ -43,11 +41,20 @@ class GateMiddleware:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> GateMiddleware:
-        return cls(crawler)
+        self = cls(crawler)
+        crawler.signals.connect(self.received, signal=signals.bytes_received)
+        return self
+
+    def received(self, data: bytes, request: Request) -> None:
+        """The rest of an endless robots.txt isn't waited for."""
+        if ROBOTS in request.meta:
+            request.meta[ROBOTS] += len(data)
+            if request.meta[ROBOTS] > READ_BYTES:
+                raise StopDownload(fail=False)
 
     async def process_request(self, request: Request) -> None:
         gated = cast(Gated, self.crawler.spider)  # every spider of ours is one
-        for_robots = bool(request.meta.get(ROBOTS))
+        for_robots = ROBOTS in request.meta
         reason = self._refusal(request.url, gated, for_robots)
         if reason:
             if not for_robots:
@@ -55,13 +62,16 @@ class GateMiddleware:
             raise Turned(reason)
         if for_robots:
             return
+        if "redirect_urls" in request.meta and _is_asked(request, gated):
+            raise Turned("again")
         robots = await gated.robots.get(request.url, self.crawler)
+        if robots.wait:
+            until = gated.stay_away(request.url, robots.wait)
+            gated.tally.blocked = f"网站要求 {until} 以后再读（{robots.why}），没有读取页面。"
+        elif robots.why and not robots.private:
+            gated.tally.blocked = f"该网站的 robots.txt 无法读取（{robots.why}），按规定视为不允许抓取，没有读取页面。"
         if not robots.allows(request.url) or robots.delay > LONGEST_DELAY:
             gated.tally.refused["private_address" if robots.private else "robots"] += 1
-            if robots.why and not robots.private:
-                gated.tally.blocked = (
-                    f"该网站的 robots.txt 无法读取（{robots.why}），按规定视为不允许抓取，没有读取页面。"
-                )
             raise Turned("robots")
         if robots.delay:
             self._slow_down(request, robots.delay)
@@ -69,11 +79,17 @@ class GateMiddleware:
     def _refusal(self, url: str, gated: Gated, for_robots: bool) -> str:
         """The reason not to ask for `url`, or ""."""
         try:
-            key = host_key(url)
-            host = urlsplit(url).hostname or ""
+            key, parts = host_key(url), urlsplit(url)
         except ValueError:
             return "scheme"
-        if not gated.source.allow_private and ((is_number(host) and is_private(host)) or host == "localhost"):
+        host = (parts.hostname or "").lower()
+        if parts.username is not None or parts.password is not None:
+            return "scheme"  # public pages have no password (charter 5)
+        if not gated.source.allow_private and (
+            (is_number(host) and is_private(host))
+            or host.rstrip(".") == "localhost"
+            or host in self.crawler.settings.getlist(ALLOWED_SETTING)  # allowed to another source of this run
+        ):
             return "private_address"
         if key not in gated.hosts and not for_robots:
             return "offsite"
@@ -88,3 +104,9 @@ class GateMiddleware:
         slot = downloader.slots.get(key)
         if slot is not None and slot.delay < wanted:
             slot.delay, slot.concurrency, slot.jitter = wanted, 1, 0.0
+
+
+def _is_asked(request: Request, gated: Gated) -> bool:
+    """Whether a redirect leads to a page that another request of this run asked for; else it is noted as asked for."""
+    own, first = canonical(request.url), canonical(request.meta["redirect_urls"][0])
+    return gated.asked.setdefault(own, first) != first

@@ -12,6 +12,7 @@ from pipeline.settings import Home, Source
 
 RUN_SECONDS = 3600  # no source holds a run longer
 REDIRECTS = 5
+LEAST_DELAY = 1.0  # seconds between two requests to a public site, whatever a source says (charter 5)
 
 
 def user_agent(contact: str) -> str:
@@ -37,7 +38,14 @@ def run_settings(home: Home, sources: Sequence[Source]) -> dict[str, Any]:
             "scrapy.downloadermiddlewares.cookies.CookiesMiddleware": None,
             "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,
         },
-        "DOWNLOAD_HANDLERS": {"data": None, "file": None, "s3": None, "ftp": None},
+        "DOWNLOAD_HANDLERS": {
+            "http": "crawlers.net.download.PoliteHandler",
+            "https": "crawlers.net.download.PoliteHandler",
+            "data": None,
+            "file": None,
+            "s3": None,
+            "ftp": None,
+        },
         "DEFAULT_REQUEST_HEADERS": {
             "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.5",
             "Accept-Language": "zh-CN,zh;q=0.9",
@@ -64,8 +72,8 @@ def run_settings(home: Home, sources: Sequence[Source]) -> dict[str, Any]:
 
 
 def source_settings(source: Source) -> dict[str, Any]:
-    """Per-host delay; autothrottle only where the source asks for a delay at all."""
-    delay = source.delay_seconds
+    """Per-host delay with autothrottle. Only the office's own sites (`allow_private`) may be read without one."""
+    delay = source.delay_seconds if source.allow_private else max(LEAST_DELAY, source.delay_seconds)
     return {
         "DOWNLOAD_DELAY": delay,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if delay else 8,

@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from urllib.parse import urlsplit
 
 from protego import Protego
 from scrapy import Request
 from scrapy.crawler import Crawler
-from scrapy.exceptions import (
-    CannotResolveHostError,
-    DownloadCancelledError,
-    DownloadConnectionRefusedError,
-    DownloadFailedError,
-    DownloadTimeoutError,
-    IgnoreRequest,
-    ResponseDataLossError,
-    UnsupportedURLSchemeError,
-)
+from scrapy.exceptions import CannotResolveHostError, DownloadCancelledError, DownloadTimeoutError
 from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
 
 from crawlers.net.addresses import was_refused
+from crawlers.net.answers import retry_after
+from crawlers.net.failures import DOWNLOAD_ERRORS
 
 PRODUCT = "Tingjian"
-READ_BYTES = 512_000  # RFC 9309 asks for at least 500 KiB
+READ_BYTES = 512_000  # RFC 9309 asks for at least 500 KiB; what stands behind is not read
+MOST_BYTES = 50_000_000  # a file that says, or unpacks to, more than this is none
 FRESH_SECONDS = 86_400.0
 WAIT_SECONDS = 15.0
-ROBOTS = "tingjian_robots"  # meta key of the request for robots.txt itself
-
-DOWNLOAD_ERRORS = (
-    CannotResolveHostError,
-    DownloadCancelledError,
-    DownloadConnectionRefusedError,
-    DownloadFailedError,
-    DownloadTimeoutError,
-    ResponseDataLossError,
-    UnsupportedURLSchemeError,
-    IgnoreRequest,
-    OSError,
-)
+ROBOTS = "tingjian_robots"  # meta key of the request for robots.txt itself: bytes received so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +34,7 @@ class Robots:
     parser: Protego | None = None
     why: str = ""
     private: bool = False
+    wait: timedelta = timedelta(0)
 
     def allows(self, url: str) -> bool:
         if self.parser is not None:
@@ -59,13 +43,25 @@ class Robots:
 
     @property
     def delay(self) -> float:
-        return float(self.parser.crawl_delay(PRODUCT) or 0) if self.parser is not None else 0.0
+        """Seconds between two requests: Crawl-delay or Request-rate, whichever is slower."""
+        if self.parser is None:
+            return 0.0
+        rate = self.parser.request_rate(PRODUCT)
+        return max(
+            float(self.parser.crawl_delay(PRODUCT) or 0), rate.seconds / rate.requests if rate is not None else 0.0
+        )
+
+    @property
+    def sitemaps(self) -> list[str]:
+        return list(self.parser.sitemaps) if self.parser is not None else []
 
 
 def judge(status: int, body: bytes) -> Robots:
     """What an answer means: 2xx is read, 4xx but 429 allows all, everything else allows nothing."""
     if 200 <= status < 300:
-        return Robots(Protego.parse(body[:READ_BYTES].decode("utf-8", "replace").lstrip("\ufeff").replace("\0", "")))
+        if len(body) > READ_BYTES:  # half a rule could say the opposite
+            body = body[:READ_BYTES].rpartition(b"\n")[0]
+        return Robots(Protego.parse(body.decode("utf-8", "replace").lstrip("\ufeff").replace("\0", "")))
     if 400 <= status < 500 and status != 429:
         return Robots()
     return Robots(why=f"服务器返回 {status}")
@@ -101,7 +97,7 @@ async def _fetch(place: str, crawler: Crawler) -> Robots:
     request = Request(
         f"{place}/robots.txt",
         callback=NO_CALLBACK,
-        meta={ROBOTS: True, "dont_retry": True, "download_timeout": timeout, "handle_httpstatus_all": False},
+        meta={ROBOTS: 0, "dont_retry": True, "download_timeout": timeout, "download_maxsize": MOST_BYTES},
         dont_filter=True,
     )
     try:
@@ -109,7 +105,9 @@ async def _fetch(place: str, crawler: Crawler) -> Robots:
     except DOWNLOAD_ERRORS as error:
         private = was_refused(urlsplit(place).hostname or "") or getattr(error, "reason", "") == "private_address"
         return Robots(why=_words(error), private=private)
-    return judge(response.status, response.body)
+    robots = judge(response.status, response.body)
+    wait = retry_after(response.headers, datetime.now(UTC)) if response.status in (429, 503) else None
+    return replace(robots, wait=wait) if wait else robots
 
 
 def _words(error: BaseException) -> str:

@@ -40,8 +40,8 @@ class ApiSpider(EntrySpider):
                     yield from self.page_of(item, api.fields, response)
             except QuarantineError as error:  # this entry, not its neighbours
                 self.tally.quarantine(error.reason, error.detail, "")
-        new = self.tally.captured + self._details > before
-        if api.paging and items and (new or not self.was_complete) and page < self.source.max_pages:
+        new = self.tally.captured + self._details - before
+        if api.paging and items and self.goes_on(response, page, new):
             for url in self.links(response, [next_address(response.url, api.paging, answer, page)]):
                 yield self.request(url, self.parse_list, priority=2, page=page + 1)
 

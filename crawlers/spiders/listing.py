@@ -10,16 +10,18 @@ from crawlers.spiders.pages import list_links, next_page, open_list
 
 class ListingSpider(SourceSpider):
     def parse_list(self, response: Response, page: int) -> Parsed:
-        """Articles of one list page and the next list page; paging ends where nothing is new and the last run was whole."""
+        """Articles of one list page and the next list page; paging ends where nothing is new."""
         root = open_list(response, self.max_bytes)
         links = list_links(root, self.source.selectors)
-        due = 0
+        fresh = 0
         for link in links:
             for url in self.links(response, [link.href]):
+                known = self.mark_of(url)
                 request = self.detail(url)
+                fresh += request is not None or self.is_fresh(response, known)
                 if request is not None:
-                    due += 1
                     yield request
-        if links and (due or not self.was_complete) and page < self.source.max_pages:
-            for url in self.links(response, [next_page(root, self.source.selectors)]):
+        following = next_page(root, self.source.selectors) if links else ""
+        if following and self.goes_on(response, page, fresh):
+            for url in self.links(response, [following]):
                 yield self.request(url, self.parse_list, priority=2, page=page + 1)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from lxml import html
+from scrapy import Request
 from scrapy.http import Response
 
 from crawlers.ledger import Mark, topic_is_due
@@ -19,10 +20,11 @@ from crawlers.reading.tree import drop, elements, first_text, name_of, select, t
 from crawlers.sealing import Draft
 from crawlers.spiders.base import MOST_DETAILS, Parsed, SourceSpider
 from crawlers.spiders.pages import list_links, next_page, open_list
+from crawlers.spiders.topic_pages import nearest, numbered_pages
 from pipeline.records import Voice
 from pipeline.settings.sources import Selectors, is_profile
-from pipeline.urls import canonical
 
+TOPIC = "topic\0"
 MOST_PAGES = 100  # of one topic in one run
 _QUOTE = re.compile(
     r"(?:^|[\s_-])(?:quote\w*|blockquote|reference|signature|sign|sightml|avatar|author\w*|userinfo|ip)(?:$|[\s_-])"
@@ -41,6 +43,23 @@ class Post:
     voice: Voice
 
 
+@dataclass(slots=True)
+class Topic:
+    """One topic being read. `read` is the last page that an earlier run saw, 0 for a new topic.
+
+    `names` gathers its authors in memory, so that they can be cut where others speak of them.
+    """
+
+    identity: str
+    hint: str
+    read: int
+    title: str = ""
+    born: datetime | None = None
+    names: set[str] = field(default_factory=set)
+    pages: int = 0
+    last: int = 0
+
+
 class ThreadSpider(SourceSpider):
     _topics = 0
 
@@ -48,68 +67,76 @@ class ThreadSpider(SourceSpider):
         """Topics of one list page whose row changed, and the next list page."""
         root = open_list(response, self.max_bytes)
         links = list_links(root, self.source.selectors)
-        due = 0
+        fresh = 0
         for link in links:
             for url in self.links(response, [link.href]):
                 self.tally.found += 1
-                topic = canonical(url)
+                topic = self.sink.identity_of(url, TOPIC)
                 hint = self.sink.keyed_digest(link.row)
-                if not topic_is_due(self.sink.ledger.get(self.sink.id_of("topic\0" + topic)), hint, self.now):
+                known = self.sink.ledger.get(self.sink.id_of(TOPIC + topic))
+                due = topic_is_due(known, hint, self.now)
+                fresh += due or self.is_fresh(response, known)
+                if not due:
                     continue
-                due += 1
                 self._topics += 1
                 if self._topics > MOST_DETAILS:
-                    self.tally.refused["too_many"] += 1
+                    self.cut_short("too_many")
                     continue
-                yield self.request(
-                    url, self.parse_topic, priority=1, topic=topic, hint=hint, page=1, title="", born=None, names=set()
-                )
-        if links and (due or not self.was_complete) and page < self.source.max_pages:
-            for url in self.links(response, [next_page(root, self.source.selectors)]):
+                read = int(known.content or 1) if known is not None else 0
+                yield self._page(url, Topic(topic, hint, read))
+        following = next_page(root, self.source.selectors) if links else ""
+        if following and self.goes_on(response, page, fresh):
+            for url in self.links(response, [following]):
                 yield self.request(url, self.parse_list, priority=2, page=page + 1)
 
-    def parse_topic(
-        self, response: Response, topic: str, hint: str, page: int, title: str, born: datetime | None, names: set[str]
-    ) -> Parsed:
-        """Every post of one page of a topic. The topic counts as read only when its last page was.
-
-        `names` gathers the topic's authors in memory, so that they can be cut where others speak of them.
-        """
+    def parse_topic(self, response: Response, topic: Topic, page: int) -> Parsed:
+        """Posts of one page of a topic, new ones kept. The topic counts as read only when its last page was."""
         root, _charset = open_page(
             response.body, (response.headers.get("Content-Type") or b"").decode("latin-1"), self.max_bytes
         )
         selectors = self.source.selectors
-        following = next_page(root, selectors)
+        following, numbered = next_page(root, selectors), numbered_pages(root)
         if page == 1:
-            title = first_text(root, selectors.title).replace("\n", " ") or find_title(root)[0]
+            topic.title = first_text(root, selectors.title).replace("\n", " ") or find_title(root)[0]
         blocks = select(root, selectors.post)
         if not blocks:
-            self.tally.quarantine("no_posts", "selectors.post", self.sink.place(topic))
-        posts = [self.post_of(block, names) for block in blocks]
-        for number, post in enumerate(posts):
+            self.tally.quarantine("no_posts", "selectors.post", self.sink.place(topic.identity))
+        before = self.tally.captured
+        for number, post in enumerate([self.post_of(block, topic.names) for block in blocks]):
             if not post.text:
-                self.tally.quarantine("empty_text", "", self.sink.id_of(f"{topic}#{post.own_id}"))
+                self.tally.quarantine("empty_text", "", self.sink.id_of(f"{topic.identity}#{post.own_id}"))
                 continue
             first = page == 1 and number == 0
-            born = born or (post.date.at if post.date else None)
-            self.keep(post, topic, _without_names(title, names) if first else "", _without_names(post.text, names))
-        if following and page < MOST_PAGES:
-            for url in self.links(response, [following]):
-                yield self.request(
-                    url,
-                    self.parse_topic,
-                    priority=3,
-                    topic=topic,
-                    hint=hint,
-                    page=page + 1,
-                    title=title,
-                    born=born,
-                    names=names,
-                )
-                return
-        self.sink.note(
-            Mark(self.sink.id_of("topic\0" + topic), self.now, min(born or self.now, self.now), self.now, "", hint)
-        )
+            topic.born = topic.born or (post.date.at if post.date else None)
+            title = _without_names(topic.title, topic.names) if first else ""
+            self.keep(post, topic.identity, title, _without_names(post.text, topic.names))
+        topic.pages += 1
+        topic.last = max(topic.last, page)
+        for url, number in self._ways(response, topic, page, following, numbered, self.tally.captured > before):
+            if topic.pages >= MOST_PAGES:
+                self.tally.refused["more_pages"] += 1
+                break
+            yield self._page(url, topic, number)
+            return
+        born = min(topic.born or self.now, self.now)
+        mark_id = self.sink.id_of(TOPIC + topic.identity)
+        self.sink.note(Mark(mark_id, self.now, born, self.now, str(topic.last), topic.hint))
+
+    def _ways(
+        self, response: Response, topic: Topic, page: int, following: str, numbered: dict[int, str], news: bool
+    ) -> Iterator[tuple[str, int]]:
+        """Where to go on, best first: past pages that were read before, to the last of them and what stands behind."""
+        if page < topic.read and not news and (jump := nearest(numbered, topic.read)) and jump[0] > page:
+            for url in self.links(response, [jump[1]]):
+                yield url, jump[0]
+        if page > topic.read > 0 and topic.read in numbered:  # a pager that shows the ends only: back to where we were
+            for url in self.links(response, [numbered[topic.read]]):
+                yield url, topic.read
+        for url in self.links(response, [following]):
+            yield url, page + 1
+
+    def _page(self, url: str, topic: Topic, page: int = 1) -> Request:
+        return self.request(url, self.parse_topic, priority=min(page, 2) + 1, topic=topic, page=page)
 
     def keep(self, post: Post, topic: str, title: str, text: str) -> None:
         self.sink.add(

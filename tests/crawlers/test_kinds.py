@@ -53,7 +53,7 @@ def test_a_second_run_fetches_only_what_may_have_changed(site: Site, house: Hous
     assert house.crawl(NOW + timedelta(hours=1))["news"]["captured"] == 0
     assert [p for p in site.paths if p.endswith("html")] == []
     site.article("/young.html", "今天刚刚发布的消息", LONG + "\n更正：通报时间为前日。")
-    report = house.crawl(NOW + timedelta(days=1))["news"]
+    report = house.crawl(NOW + timedelta(days=2))["news"]  # three days after it was published
     assert report["captured"] == 1 and "/old.html" not in site.paths
     captures = house.captures()
     edited = [c for c in captures if "更正" in c.text]
