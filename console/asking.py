@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import OperationalError
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -23,7 +22,8 @@ from console.viewer import Viewer, viewer_of
 from pipeline.desk.accounts import same_secret, signed_in
 from pipeline.desk.audit import record
 from pipeline.desk.tables import Incident
-from pipeline.errors import Conflict, Refused, RetryLater
+from pipeline.errors import ConfigurationError, Conflict, Refused, RetryLater
+from pipeline.steps.troubles import standing
 
 NAV: tuple[tuple[str, str, str], ...] = (
     ("/", "今日", "today"),
@@ -36,9 +36,15 @@ NAV: tuple[tuple[str, str, str], ...] = (
 )
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a page needs to answer. `form` is filled for POST only, and its CSRF token was checked."""
+    """What a page needs to answer. `form` is filled for POST only, and its CSRF token was checked.
+
+    `away`: why the index could not be asked for parts of this page.
+    """
 
     desk: Desk
     viewer: Viewer
@@ -47,6 +53,19 @@ class Ask:
     query: QueryParams
     form: Mapping[str, str]
     url_path: str
+    away: list[str] = field(default_factory=list)
+
+    def indexed(self, read: Callable[[], T], instead: T) -> T:
+        """A part of the page that comes from the index. Where that is away: `instead`, and the page says so at its top."""
+        words = self.desk.index_away(self.now)
+        if not words:
+            try:
+                return read()
+            except (RetryLater, ConfigurationError) as error:
+                words = str(error)
+                self.desk.note_away(words, self.now)
+        self.away.append(words)
+        return instead
 
     def page(self, template: str, status: int = 200, framing: bool = False, **context: Any) -> Response:
         """Render a template; `framing` lets the page hold one frame of our own."""
@@ -56,6 +75,7 @@ class Ask:
             nav=NAV,
             here=self.url_path,
             waiting=self._waiting(),
+            troubles=self._troubles(),
             desk=self.desk,
             **context,
         )
@@ -66,6 +86,12 @@ class Ask:
         offices = self.viewer.office_ids if office_ids is None else tuple(office_ids)
         with self.desk.db.write() as session:
             record(session, self.now, self.viewer.name, offices, action, subject, **detail)
+
+    def _troubles(self) -> list[str]:
+        """What does not work now: in words, at the top of every page."""
+        with self.desk.reading() as session:
+            known = [trouble.words for trouble in standing(session)]
+        return [f"索引用不了，这一页缺少来自索引的内容：{words}" for words in self.away[:1]] + known
 
     def _waiting(self) -> int:
         """Incidents that nobody acknowledged yet: the number beside 处置."""
@@ -113,8 +139,8 @@ def _answer(desk: Desk, page: Page, request: Request, form: Mapping[str, str]) -
             return _to_sign_in(request)
         ask = Ask(desk, viewer, now, request.path_params, request.query_params, form, request.url.path)
         return _told(page, ask, request)
-    except OperationalError:
-        raise HTTPException(503, "数据库正忙，请稍后再试。") from None
+    except (RetryLater, ConfigurationError) as error:  # the database, before there is anybody to show a page to
+        raise HTTPException(503, str(error)) from None
 
 
 def _told(page: Page, ask: Ask, request: Request) -> Response:
@@ -129,7 +155,7 @@ def _told(page: Page, ask: Ask, request: Request) -> Response:
         return ask.page("error.html", 422, code=422, message=str(error))
     except Conflict as error:
         return ask.page("error.html", 409, code=409, message=str(error))
-    except RetryLater as error:
+    except (RetryLater, ConfigurationError) as error:
         return ask.page("error.html", 503, code=503, message=str(error))
 
 

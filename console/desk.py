@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +27,7 @@ from pipeline.settings import Home
 
 FOLDER = Path(__file__).resolve().parent
 THREADS = 6
+AWAY = timedelta(seconds=15)  # so long an index that did not answer is not asked again for parts of a page
 log = logging.getLogger(__name__)
 
 
@@ -46,6 +47,7 @@ class Desk:
         self.templates.globals["k"] = home.settings.k
         self.scorer: Explainer | None = None
         self.scorer_problem = "模型正在载入，请稍后刷新本页。"
+        self._away = ("", clock())  # why the index could not be asked, and when
 
     @property
     def secure(self) -> bool:
@@ -58,6 +60,15 @@ class Desk:
         with self.db.read() as session:
             yield session
             session.expunge_all()
+
+    def note_away(self, words: str, now: datetime) -> None:
+        """The index could not be asked."""
+        self._away = (words, now)
+
+    def index_away(self, now: datetime) -> str:
+        """Why the index could not be asked a moment ago: pages must not wait for it one after the other; else empty."""
+        words, at = self._away
+        return words if now - at < AWAY else ""
 
     def load_scorer(self) -> None:
         """Load the model aside, so that no page waits for it."""

@@ -7,6 +7,7 @@ import errno
 import logging
 import socket
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from pipeline.desk.database import Database
 from pipeline.errors import TingjianError
 from pipeline.index import open_index
 from pipeline.settings import Home, load_home
+
+INDEX_SECONDS = 10.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +51,7 @@ def serve(home: Home, link: bool = False) -> int:
             if token:
                 sys.stdout.write(f"登录链接（24 小时内用一次）：{home.desk_url}{sign_in_path(token)}\n")
                 sys.stdout.flush()
-        index = open_index(home)
+        index = open_index(_impatient(home))
         try:
             app = create_app(home, db, index, lambda: datetime.now(UTC))
             config = uvicorn.Config(
@@ -70,6 +73,13 @@ def serve(home: Home, link: bool = False) -> int:
         listener.close()
         db.close()
     return 0
+
+
+def _impatient(home: Home) -> Home:
+    """People wait before a page: an index that hangs is given up sooner than by a step."""
+    index = home.settings.index
+    sooner = index.model_copy(update={"timeout_seconds": min(index.timeout_seconds, INDEX_SECONDS)})
+    return replace(home, settings=home.settings.model_copy(update={"index": sooner}))
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -23,6 +23,7 @@ from flows.processes import Child, Group, tingjian
 from pipeline.desk.accounts import ensure_admin, sign_in_path
 from pipeline.desk.database import Database
 from pipeline.errors import ConfigurationError, RetryLater
+from pipeline.index import need_index
 from pipeline.settings import Home, load_home
 from pipeline.steps.locks import only_one
 
@@ -229,6 +230,10 @@ def _stopping() -> Iterator[None]:
 
 def _prepare(home: Home, now: datetime) -> str | None:
     """Migrate, make the administrator; returns the token of a sign-in link where nobody has a password yet."""
+    try:
+        need_index(home)
+    except RetryLater as error:
+        say(f"{error}：先启动，恢复后自动接着做。")
     db = Database(home.database_url)
     try:
         db.migrate()

@@ -101,7 +101,8 @@ def _deployments(home: Path, weekday: int, hour: int) -> list[RunnerDeployment]:
     """Collection every five minutes (each source at its own pace), upkeep hourly, digest and training weekly."""
     # The first collection soon after the start, not five minutes later.
     often = Interval(timedelta(minutes=5), anchor_date=datetime.now(UTC) + FIRST_AFTER)
-    weekly = Cron(f"0 {hour} * * {weekday % 7}", timezone="Asia/Shanghai")
+    # Until the day is over: where an engine is away at that hour, the next one writes it. There is one a week all the same.
+    weekly = Cron(f"0 {hour}-23 * * {weekday % 7}", timezone="Asia/Shanghai")
     sundays = Cron("30 3 * * 0", timezone="Asia/Shanghai")
     return [
         RunnerDeployment.from_flow(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from flows.context import home_option, now_option, opened
+from flows.context import EXIT_RETRY, home_option, now_option, opened
 from flows.processes import ROOT
 
 _STAGES = {
@@ -48,14 +49,15 @@ def init(folder: Path) -> None:
 @home_option
 @now_option
 def status(as_json: bool, data_dir: Path, now: datetime | None) -> None:
-    """现状：各环节进出数量、心跳、迟到的来源、未结事件、待发通知。"""
+    """现状：各环节进出数量、心跳、迟到的来源、未结事件、待发通知、引擎的故障；索引问不到时退出代码为 75。"""
     from pipeline.steps.status import status as run
 
     with opened(data_dir, now) as c:
         state = run(c.home, c.db, c.index, c.now)
+    code = EXIT_RETRY if state["stages"]["index"]["documents"] is None else 0
     if as_json:
         click.echo(json.dumps(state, ensure_ascii=False, indent=1))
-        return
+        sys.exit(code)
     for name, counts in state["stages"].items():
         click.echo(f"{_STAGES.get(name, name)}  {_counted(_COUNTS, counts)}")
     beat = state["newest_heartbeat"]
@@ -63,6 +65,9 @@ def status(as_json: bool, data_dir: Path, now: datetime | None) -> None:
     click.echo(f"迟到的来源：{'、'.join(state['late_sources']) or '无'}")
     click.echo(f"未结事件：{_counted(_LEVELS, state['open_incidents']) or '无'}")
     click.echo(f"通知：{_counted(_STATES, state['outbox']) or '无'}")
+    for trouble in state["troubles"]:
+        click.echo(f"✗ {trouble}")
+    sys.exit(code)
 
 
 @click.group()
@@ -106,5 +111,5 @@ def link(name: str, data_dir: Path) -> None:
         click.echo("（24 小时内有效，只能用一次。）")
 
 
-def _counted(names: Mapping[str, str], counts: Mapping[str, int]) -> str:
-    return "，".join(f"{names.get(key, key)} {count}" for key, count in counts.items())
+def _counted(names: Mapping[str, str], counts: Mapping[str, int | None]) -> str:
+    return "，".join(f"{names.get(key, key)} {'读不到' if n is None else n}" for key, n in counts.items())

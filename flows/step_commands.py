@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import click
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from flows.context import Context, clock, home_option, now_option, opened
-from pipeline.desk.tables import BatchRow, SourceState
-from pipeline.errors import ConfigurationError, RetryLater
+from pipeline.desk.tables import SourceState
+from pipeline.errors import ConfigurationError
 from pipeline.settings import Source, load_home
-
-LOOP_SECONDS = 2.0
-WATCH_AT_LEAST = timedelta(minutes=1)
 
 
 @click.command()
@@ -65,9 +58,11 @@ def ingest(data_dir: Path, now: datetime | None) -> None:
 @now_option
 def watch(data_dir: Path, now: datetime | None) -> None:
     """研判：聚合议题、评定等级、按规则预警、启动预案。"""
+    from flows.dispatching import mirror_once, watch_once
+
     with opened(data_dir, now) as c:
-        heard, found = _watch(c)
-        _mirror(c)
+        heard, found = watch_once(c)
+        mirror_once(c)
         click.echo(
             f"议题 {heard.issues} 个（合并 {heard.merged}）；新预警 {found.alerts}，新事件 {found.opened}，升级 {found.raised}。"
         )
@@ -81,11 +76,16 @@ def dispatch(loop: bool, data_dir: Path, now: datetime | None) -> None:
     """发送：把待发通知送到值班人员；时限由它推动。"""
     if loop and now is not None:
         raise click.UsageError("--loop 按真实时间运行，不能同时给 --now")
+    from flows.dispatching import loop as run_loop
+    from pipeline.steps.clocks import drive
+    from pipeline.steps.dispatch import dispatch as run
+
     with opened(data_dir, now) as c:
         if loop:
-            _loop(c)
+            run_loop(c)
             return
-        report = _dispatch(c)
+        drive(c.home, c.db, c.now)
+        report = run(c.home, c.db, c.now)
         click.echo(f"发送 {report.sent} 条，待重试 {report.retried}，失败 {report.failed}。")
 
 
@@ -113,65 +113,6 @@ def upkeep(data_dir: Path, now: datetime | None) -> None:
         report = run(c.home, c.db, c.index, c.now)
         files = expire_files(c.home, c.now)
         click.echo(f"保养完成：暂存销毁 {report.staged} 条，到期清除 {report.purged} 件，旧文件 {files} 个。")
-
-
-def _watch(c: Context) -> tuple[Any, Any]:
-    from pipeline.steps.hear import hear
-    from pipeline.steps.watch import watch as run
-
-    heard = hear(c.home, c.db, c.index, c.now)
-    return heard, run(c.home, c.db, c.index, c.now)
-
-
-def _mirror(c: Context) -> None:
-    """What Kibana reads, where the index is Elasticsearch; its troubles are said and never stop anything."""
-    if c.home.settings.index.engine != "elasticsearch":
-        return
-    from pipeline.index.elastic import ElasticIndex
-    from pipeline.steps.mirror import mirror
-
-    if isinstance(c.index, ElasticIndex) and (problem := mirror(c.home, c.db, c.index, c.now).problem):
-        click.echo(f"Kibana 用的索引这次没有写完，稍后再试：{problem}", err=True)
-
-
-def _dispatch(c: Context, go_on: Callable[[], bool] = lambda: True) -> Any:
-    from pipeline.steps.dispatch import dispatch as run
-
-    return run(c.home, c.db, c.now, go_on)
-
-
-def _loop(c: Context) -> None:
-    """Watch after each ingest commit and at least once a minute; send at once. Ends on SIGTERM or Ctrl-C."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    last_commit: datetime | None = None
-    watched = clock(None) - WATCH_AT_LEAST
-    while not stop.is_set():
-        now = clock(None)
-        current = Context(c.home, c.db, c.index, now)
-        looked = False
-        with _said():
-            with c.db.read() as session:
-                commit = session.scalar(select(func.max(BatchRow.committed_at)))
-            if commit != last_commit or now - watched >= WATCH_AT_LEAST:
-                _watch(current)
-                last_commit, watched, looked = commit, now, True
-        with _said():  # also while the index is away
-            _dispatch(current, lambda: not stop.is_set())
-        if looked:
-            with _said():
-                _mirror(current)
-        stop.wait(LOOP_SECONDS)
-
-
-@contextmanager
-def _said() -> Iterator[None]:
-    """What can be done later is said, and the loop goes on."""
-    try:
-        yield
-    except RetryLater as error:
-        click.echo(f"稍后再试：{error}", err=True)
 
 
 def _chosen(sources: Sequence[Source], ids: Sequence[str]) -> list[Source]:

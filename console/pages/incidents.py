@@ -135,6 +135,7 @@ def _subject(ask: Ask, session: Session, found: Incident) -> tuple[str, str, str
         row = find_issue(session, ask.viewer, found.subject_id)
         return ("议题", row.title, f"/issues/{row.id}") if row else None
     if found.subject_kind == "item":
-        item: Item | None = ask.desk.index.get(found.subject_id.partition(":")[0], ask.viewer.office_ids)
+        item_id = found.subject_id.partition(":")[0]
+        item: Item | None = ask.indexed(lambda: ask.desk.index.get(item_id, ask.viewer.office_ids), None)
         return ("来件", item.title or "（无标题）", f"/items/{item.id}") if item else None
     return ("信源", ask.desk.source_name(found.subject_id), "/sources")

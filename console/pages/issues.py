@@ -13,7 +13,7 @@ from console.incidents_view import views_of
 from console.issues_view import find_issue, issue_view, merged_ids, reasons_of, trend_of
 from models.taxonomy import TOPIC_NAMES
 from pipeline.desk.tables import Incident, IssueRow
-from pipeline.index.engine import Search
+from pipeline.index.engine import Page, Search
 
 PAGE = 40
 PERIODS: dict[str, tuple[str, int]] = {"": ("近 7 天", 7), "30": ("近 30 天", 30), "all": ("全部", 36500)}
@@ -65,9 +65,8 @@ def issue(ask: Ask) -> Response:
             .order_by(Incident.opened_at.desc())
         ).all()
         incidents = views_of(session, opened, ask.now)
-    page = ask.desk.index.search(
-        Search(ask.viewer.office_ids, filters={"issue_id": tuple(ids)}), size=20, after=ask.query.get("after") or None
-    )
+    held, after = Search(ask.viewer.office_ids, filters={"issue_id": tuple(ids)}), ask.query.get("after") or None
+    page = ask.indexed(lambda: ask.desk.index.search(held, size=20, after=after), Page((), 0, None))
     ask.looked("view", f"issue:{row.id}", row.office_ids)
     trend = trend_of(row, ask.now)
     topics = sorted(((t, float(share)) for t, share in row.topics.items()), key=lambda p: -p[1])

@@ -62,7 +62,7 @@ def today(ask: Ask) -> Response:
         late=len(late),
         issues=issues,
         fresh=fresh,
-        volumes=volumes(ask),
+        volumes=ask.indexed(lambda: volumes(ask), []),
         troubled=troubled,
         duty=on_duty(ask.desk.home, viewer.office_ids, now),
     )

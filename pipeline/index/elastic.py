@@ -41,11 +41,23 @@ class ElasticIndex:
     """See `pipeline.index.engine.Index`."""
 
     def __init__(self, settings: IndexSettings, offices: Sequence[str]) -> None:
-        self.server = Server(settings)
+        self._settings, self._offices = settings, tuple(offices)
+        self._server: Server | None = None
         self._prefix = settings.prefix
         self._items, self._signals = f"{settings.prefix}{ITEMS}-*", f"{settings.prefix}{SIGNALS}-*"
-        prepare(self.server, offices)
-        need_our_mapping(self.server)
+
+    @property
+    def server(self) -> Server:
+        """Connected and checked at first use, so that a cluster that is away keeps nobody from starting.
+
+        Raises ConfigurationError (version, key, certificate, an older mapping) or RetryLater, here or at any later use.
+        """
+        if self._server is None:
+            server = Server(self._settings)
+            prepare(server, self._offices)
+            need_our_mapping(server)
+            self._server = server
+        return self._server
 
     # --- writing
 
@@ -190,22 +202,29 @@ class ElasticIndex:
         return [_signal(hit["_source"]) for hits in pages for hit in hits]
 
     def close(self) -> None:
-        self.server.close()
+        if self._server is not None:
+            self._server.close()
 
     # --- inside
 
     def _write(
         self, documents: Sequence[tuple[str, str, dict[str, Any]]], script: str
     ) -> tuple[int, int, list[tuple[str, str]]]:
-        """Create; what is there already is changed by `script` where that finds it newer. (changed, stale, refused)."""
+        """Create; what is there already is changed by `script` where that finds it newer. (changed, stale, refused).
+
+        Exact unless an answer was lost on the way: what it was about counts as changed.
+        """
         written = stale = 0
         refused: list[tuple[str, str]] = []
         there: list[dict[str, Any]] = []
+        ours: set[str] = set()
         create = [{"_op_type": "create", "_index": i, "_id": d, "_source": document} for d, i, document in documents]
         for (doc_id, index, document), answer in zip(documents, self.server.bulk(create), strict=True):
             if answer.status == 201:
                 written += 1
             elif answer.status == 409:
+                if answer.again:
+                    ours.add(doc_id)
                 update = {"lang": "painless", "source": script, "params": {"document": document}}
                 there.append(
                     {"_op_type": "update", "_index": index, "_id": doc_id, "script": update, "retry_on_conflict": 5}
@@ -214,7 +233,9 @@ class ElasticIndex:
                 refused.append((doc_id, answer.refused))
         for answer in self.server.bulk(there):
             if answer.status == 200:
-                written, stale = written + (answer.result == "updated"), stale + (answer.result == "noop")
+                # What a try without an answer wrote is found unchanged by the next one.
+                changed = answer.result == "updated" or answer.again or answer.id in ours
+                written, stale = written + changed, stale + (not changed)
             elif answer.refused:
                 refused.append((answer.id, answer.refused))
             else:  # purged or changed by somebody else at the same moment

@@ -19,12 +19,13 @@ from elastic_transport import ConnectionTimeout, TlsError, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 from elasticsearch.exceptions import GeneralAvailabilityWarning
 
-from pipeline.errors import ConfigurationError, RetryLater, TingjianError
+from pipeline.errors import ConfigurationError, QuarantineError, RetryLater, TingjianError
 from pipeline.settings.home import IndexSettings
 
 CLIENT_MAJOR = 8
 TRIES = 5
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+PATIENCE = 20.0  # seconds after which no further try begins: a node that hangs is given one, one that refuses all
 # What stands in the way of every document, whatever its status: an operator or time removes it.
 _LATER_KINDS = {
     "cluster_block_exception": "索引被设为只读（磁盘将满，或正在迁移）",
@@ -35,6 +36,14 @@ _LATER = frozenset({408, 429, 500, 502, 503, 504})
 T = TypeVar("T")
 # Only `tingjian index migrate` asks for tasks, which the client calls a preview in 8.x.
 warnings.filterwarnings("ignore", category=GeneralAvailabilityWarning)
+
+
+class RequestRefused(QuarantineError):
+    """The cluster understood the request and does not do it: sent again as it is, it is refused again."""
+
+    def __init__(self, status: int, kind: str) -> None:
+        super().__init__(kind or "refused", f"Elasticsearch 不接受这个请求（{status}）")
+        self.status = status
 
 
 def connect(settings: IndexSettings) -> Elasticsearch:
@@ -62,9 +71,10 @@ def connect(settings: IndexSettings) -> Elasticsearch:
 def call(request: Callable[[], T], tries: int = TRIES) -> T:
     """Send a request, again after a pause where the server is busy or was not reached.
 
-    Raises ConfigurationError (key, certificate, version) or RetryLater (all tries failed).
+    Raises ConfigurationError (key, certificate, version), RetryLater (all tries failed) or RequestRefused.
     """
     last: Exception | None = None
+    begun = time.monotonic()
     words = ""
     for number in range(tries):
         try:
@@ -78,7 +88,7 @@ def call(request: Callable[[], T], tries: int = TRIES) -> T:
         except ApiError as error:
             kind = _kind(error.body)
             if not not_for_us(error.status_code, kind):
-                raise
+                raise RequestRefused(error.status_code, kind) from error
             found = trouble(error.status_code, kind, str(error.message))
             if isinstance(found, ConfigurationError):
                 raise found from error
@@ -87,6 +97,8 @@ def call(request: Callable[[], T], tries: int = TRIES) -> T:
             last, words = error, str(error)
         except TransportError as error:
             last, words = error, str(error.message)
+        if time.monotonic() - begun >= PATIENCE:
+            break
         if number + 1 < tries:
             time.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2**number) * random.uniform(0.5, 1.5))  # noqa: S311
     raise RetryLater(f"Elasticsearch 暂时用不了：{words}") from last

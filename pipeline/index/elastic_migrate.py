@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from elasticsearch import ApiError
-
 from pipeline.errors import ConfigurationError, TingjianError
 from pipeline.index import mapping
 from pipeline.index.elastic_client import call
@@ -113,7 +111,7 @@ def _take_over(server: Server, move: _Move, offices: tuple[str, ...]) -> None:
         add.append({"add": {"index": move.new, "alias": move.name, "is_write_index": True}})
         actions = [{"remove_index": {"index": move.old}}, *add]
         call(lambda: server.client.indices.update_aliases(actions=actions))
-    except (TingjianError, ApiError):
+    except TingjianError:
         if move.old in server.indices(move.old):  # else it has happened, and only the answer was lost
             call(lambda: server.client.indices.put_settings(index=move.old, settings={"index.blocks.write": None}))
             raise

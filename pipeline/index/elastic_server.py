@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from elasticsearch import BadRequestError, Elasticsearch
+from elasticsearch import Elasticsearch
 from elasticsearch.helpers import streaming_bulk
 
-from pipeline.errors import RetryLater
-from pipeline.index.elastic_client import call, connect, not_for_us, trouble
+from pipeline.errors import RetryLater, TingjianError
+from pipeline.index.elastic_client import RequestRefused, call, connect, not_for_us, trouble
 from pipeline.settings.home import IndexSettings
 
 Query = dict[str, Any]
@@ -26,31 +26,49 @@ _ALL = "open,closed"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one action of a bulk."""
+    """What became of one action of a bulk. `again`: an earlier try was sent and never answered, it may have done it."""
 
     id: str
     status: int
     result: str
     refused: str = ""  # the server's word for what is wrong with this document
+    again: bool = False
 
 
 class Server:
-    """The cluster of the settings. Every call raises ConfigurationError or RetryLater as `elastic_client.call` does."""
+    """The cluster of the settings. Every call raises ConfigurationError, RetryLater or RequestRefused (`elastic_client.call`)."""
 
     def __init__(self, settings: IndexSettings) -> None:
         self.settings, self.prefix = settings, settings.prefix
         self.client: Elasticsearch = connect(settings)
 
     def bulk(self, actions: Sequence[dict[str, Any]]) -> list[Answer]:
-        """The answer to each action, in order; all of them may be sent twice."""
+        """The answer to each action, in order. A further try sends only what has no answer yet."""
+        answers: dict[int, Answer] = {}
+        unsure: set[int] = set()  # sent, and nothing came back
 
-        def send() -> list[Answer]:
+        def send() -> None:
+            waiting = [n for n in range(len(actions)) if n not in answers]
+            before = frozenset(unsure)
+            unsure.update(waiting)
             sent = streaming_bulk(
-                self.client, actions, chunk_size=WRITE_BATCH, max_chunk_bytes=WRITE_BYTES, raise_on_error=False
-            )
-            return [_answer(info) for _, entry in sent for info in entry.values()]
+                self.client, (actions[n] for n in waiting), chunk_size=WRITE_BATCH, max_chunk_bytes=WRITE_BYTES,
+                raise_on_error=False,
+            )  # fmt: skip
+            busy: TingjianError | None = None
+            for n, (_, entry) in zip(waiting, sent, strict=True):
+                unsure.discard(n)
+                (info,) = entry.values()
+                try:
+                    answers[n] = _answer(info, again=n in before)
+                except TingjianError as error:  # the others have their answer all the same
+                    busy = error
+            if busy is not None:
+                raise busy
 
-        return call(send) if actions else []
+        if actions:
+            call(send)
+        return [answers[n] for n in range(len(actions))]
 
     def put(self, documents: Iterable[tuple[str, str, Mapping[str, Any]]], version: int) -> tuple[int, list[Answer]]:
         """Set (index, id, document) to what it was at `version`, except where a newer one stands: (set, refused)."""
@@ -128,8 +146,8 @@ class Server:
         """Make an index unless it is there."""
         try:
             call(lambda: self.client.indices.create(index=index, **body))
-        except BadRequestError as error:
-            if error.error != "resource_already_exists_exception":
+        except RequestRefused as error:
+            if error.reason != "resource_already_exists_exception":
                 raise
 
     def drop(self, index: str) -> None:
@@ -140,11 +158,12 @@ class Server:
         self.client.close()
 
 
-def _answer(info: Mapping[str, Any]) -> Answer:
+def _answer(info: Mapping[str, Any], again: bool) -> Answer:
     """Raises where the cluster, not the document, is what is wrong."""
     status, error = int(info["status"]), info.get("error") or {}
     kind = str(error.get("type", ""))
     if error and not_for_us(status, kind):
         raise trouble(status, kind, str(error.get("reason", "")))
     # Not the reason: it quotes the document.
-    return Answer(str(info["_id"]), status, str(info.get("result", "")), kind if status == 400 else "")
+    refused = kind if error and status not in (404, 409) else ""
+    return Answer(str(info["_id"]), status, str(info.get("result", "")), refused, again)

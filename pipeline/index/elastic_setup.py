@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from elasticsearch import NotFoundError
-
 from pipeline.errors import ConfigurationError
 from pipeline.index import mapping
-from pipeline.index.elastic_client import call
+from pipeline.index.elastic_client import RequestRefused, call
 from pipeline.index.elastic_server import Server
 from pipeline.index.mapping import FIELDS, PATTERNS, aliases, templates
 
@@ -80,7 +78,9 @@ def template(server: Server, name: str) -> Mapping[str, Any] | None:
     """An index template as the cluster has it."""
     try:
         found = call(lambda: server.client.indices.get_index_template(name=name))["index_templates"]
-    except NotFoundError:
+    except RequestRefused as error:
+        if error.status != 404:
+            raise
         return None
     body: Mapping[str, Any] = found[0]["index_template"]
     return body

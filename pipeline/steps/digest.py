@@ -31,10 +31,13 @@ def digest(home: Home, db: Database, index: Index, now: datetime) -> list[str]:
     for office in home.offices:
         scope = Scope(office, now, home.sources, home.settings.k)
         digest_id = f"{office.id}:{scope.week}"
-        with db.write() as session:
+        with db.read() as session:  # asking the index may take long: nobody must wait for our lock meanwhile
             if session.get(DigestRow, digest_id) is not None:
                 continue
             facts = gather(session, index, scope)
+        with db.write() as session:
+            if session.get(DigestRow, digest_id) is not None:
+                continue
             row = DigestRow(
                 id=digest_id,
                 office_ids=[office.id],

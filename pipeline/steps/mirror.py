@@ -29,7 +29,7 @@ from pipeline.desk.tables import (
     SourceState,
     Task,
 )
-from pipeline.errors import ConfigurationError, RetryLater
+from pipeline.errors import ConfigurationError, QuarantineError, RetryLater
 from pipeline.index.documents import milliseconds
 from pipeline.index.elastic import ElasticIndex
 from pipeline.index.elastic_server import WRITE_BATCH, Server
@@ -39,6 +39,7 @@ from pipeline.settings import Home
 from pipeline.steps.hear import WINDOW
 from pipeline.steps.mirrored import Surroundings, of_audit, of_incident, of_issue, of_source
 from pipeline.steps.status import late_sources
+from pipeline.steps.troubles import note
 
 NAME = "mirror"
 MIRRORED = (ISSUES, INCIDENTS, SOURCES, AUDIT)
@@ -50,7 +51,7 @@ AROUND_ANSWER = timedelta(days=3)
 
 @dataclass(slots=True)
 class MirrorReport:
-    """`problem`: in Chinese, why the round was not finished; empty where it was."""
+    """`problem`: in Chinese, what was not written and why; empty where all was. `refused`: documents that fit no mapping."""
 
     written: int = 0
     removed: int = 0
@@ -87,23 +88,32 @@ def mirror(home: Home, db: Database, index: ElasticIndex, now: datetime) -> Mirr
     whole = "watermark" not in state or (upkeep is not None and upkeep.beat_at.isoformat() != state.get("upkeep"))
     since = None if whole else datetime.fromisoformat(state["watermark"]) - OVERLAP
     at = _Round(home, index, now, since)
+    problems = []
     try:
         with db.read() as session:
-            _issues(session, at)
-            _incidents(session, at)
-            _sources(session, at)
+            for part in (_issues, _incidents, _sources):
+                try:
+                    part(session, at)
+                except QuarantineError as error:  # the others go on
+                    problems.append(str(error))
             audited = _audit(session, at, int(state.get("audit", 0)))
         index.server.refresh(",".join(f"{index.server.prefix}{PATTERNS[kind]}" for kind in MIRRORED))
-    except (RetryLater, ConfigurationError) as error:
-        at.report.problem = str(error)
-    else:
+    except (RetryLater, ConfigurationError, QuarantineError) as error:
+        problems.append(str(error))
+    # Refused ones are tried again with everything, after the next upkeep.
+    refused = at.report.refused if whole else max(at.report.refused, int(state.get("refused", 0)))
+    if not problems:
         reached = max(now, datetime.fromisoformat(state["watermark"])) if "watermark" in state else now
-        state = {"watermark": reached.isoformat(), "audit": audited}
+        state = {"watermark": reached.isoformat(), "audit": audited, "refused": refused}
         state["upkeep"] = upkeep.beat_at.isoformat() if upkeep else ""
+    if refused:
+        problems.append(f"有 {refused} 份记录不合映射，没有写入")
+    at.report.problem = "；".join(problems)
     with db.write() as session:
-        counters.add(session, "mirror.failed", int(bool(at.report.problem)), now)
+        counters.add(session, "mirror.failed", int(bool(problems)), now)
         counters.add(session, "mirror.refused", at.report.refused, now)
         session.merge(Heartbeat(name=NAME, beat_at=now, state={**state, "problem": at.report.problem}))
+        note(session, "mirror", at.report.problem, now)
     return at.report
 
 

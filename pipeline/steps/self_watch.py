@@ -1,4 +1,4 @@
-"""What the system must say about itself: old items it read at once, posts that expired unheard, mails that failed."""
+"""What the system must say about itself: old items read at once, posts that expired unheard, failed mails, engines away."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pipeline.notify.identity import notification_id
 from pipeline.privacy.staging_keys import rounded_down
 from pipeline.records import CHANNEL_NAMES, SHANGHAI, Item
 from pipeline.response.announce import Post, tell
+from pipeline.steps.troubles import TELL_AFTER, standing
 
 UNUSUAL_LEAST = 200  # below it, posts that expire unheard are what a quiet town looks like
 UNUSUAL_TIMES = 3.0
@@ -52,7 +53,7 @@ def _summary(items: Sequence[Item], post: Post) -> tuple[str, str]:
 
 
 def self_alerts(session: Session, offices: Sequence[str], post: Post, now: datetime, k: int) -> int:
-    """Once a day each: an unusual number of public posts expired unheard; notifications that could not be sent."""
+    """Once a day each: an unusual number of public posts expired unheard; notifications not sent; an engine that stays away."""
     today = now.astimezone(SHANGHAI).date()
     new = 0
     values = {
@@ -77,6 +78,15 @@ def self_alerts(session: Session, offices: Sequence[str], post: Post, now: datet
     if failed is not None and failed.value:
         text = f"今天有 {failed.value} 条通知被邮件服务器拒收，没有送达。请核对 oncall.yaml 里的邮箱。\n\n值班台：{post.desk_url}/\n"
         new += _say(session, post, "failed", "有通知没有送达", text, offices, now)
+    for trouble in standing(session):
+        if now - trouble.since >= TELL_AFTER:
+            since = trouble.since.astimezone(SHANGHAI)
+            text = (
+                f"自 {since:%m-%d %H:%M} 起：{trouble.words}。\n\n"
+                "请管理员检查，恢复后会自动继续。\n\n"
+                f"值班台：{post.desk_url}/\n"
+            )
+            new += _say(session, post, f"trouble:{trouble.part}", trouble.words.partition("（")[0], text, offices, now)
     return new
 
 

@@ -21,21 +21,31 @@ from pipeline.desk.tables import (
     Quarantined,
     SourceState,
 )  # fmt: skip
+from pipeline.errors import ConfigurationError, RetryLater
 from pipeline.index.engine import Index, Search
 from pipeline.settings import Home, Source
 from pipeline.spool import Spool
 from pipeline.staging import Staging
+from pipeline.steps.troubles import standing
 
 
 def status(home: Home, db: Database, index: Index, now: datetime) -> dict[str, Any]:
-    """JSON-ready; times ISO 8601 in UTC. Public posts appear only as totals of the whole installation, in steps of k."""
+    """JSON-ready; times ISO 8601 in UTC. Public posts appear only as totals of the whole installation, in steps of k.
+
+    Where the index can't be asked, its `documents` are None and `troubles` say why.
+    """
     staging = Staging(home.staging)
     try:
         staged = staging.count()
     finally:
         staging.close()
     waiting = [b.captures for b in Spool(home.spool).batches()]
-    documents = index.count(Search(office_ids=tuple(o.id for o in home.offices)))
+    troubles: list[str] = []
+    documents: int | None = None
+    try:
+        documents = index.count(Search(office_ids=tuple(o.id for o in home.offices)))
+    except (RetryLater, ConfigurationError) as error:
+        troubles.append(f"索引：{error}")
     with db.read() as session:
         sums = session.execute(
             select(*(func.coalesce(func.sum(c), 0) for c in (
@@ -73,6 +83,7 @@ def status(home: Home, db: Database, index: Index, now: datetime) -> dict[str, A
             "newest_heartbeat": {"name": newest[0].name, "at": newest[0].beat_at.isoformat()} if newest else None,
             "heartbeats": {beat.name: beat.beat_at.isoformat() for beat in newest},
             "late_sources": late_sources(home.sources, session, now),
+            "troubles": [*troubles, *(t.words for t in standing(session))],
             "open_incidents": _grouped(session, Incident.level, Incident.state != "closed"),
             "incidents": _grouped(session, Incident.state),
             "outbox": _grouped(session, Notification.state),

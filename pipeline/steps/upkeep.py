@@ -56,14 +56,15 @@ def upkeep(home: Home, db: Database, index: Index, now: datetime) -> UpkeepRepor
     purged = 0
     for channel in sorted(WHOLE):
         before = now - timedelta(days=home.settings.retention(channel))
+        old = index.older(channel, before) - pinned
         with db.write() as session:  # first: after a kill in between, the next run deletes what is noted here
-            registry.forget_index(session, index.older(channel, before) - pinned)
+            registry.forget_index(session, old)
         purged += index.purge(channel, before, pinned)
-    old = now - timedelta(days=home.settings.retention("public"))  # what was heard of the public: cells and issues
-    index.purge("public", old, ())
+    heard = now - timedelta(days=home.settings.retention("public"))  # what was heard of the public: cells and issues
+    index.purge("public", heard, ())
     with db.write() as session:
         counters.add(session, "index.purged", purged, now)
-        counters.add(session, "issues.purged", _forget_issues(session, old), now)
+        counters.add(session, "issues.purged", _forget_issues(session, heard), now)
         session.execute(delete(StoryBand).where(StoryBand.seen_at < now - STORY_MEMORY))
         session.execute(delete(Session).where(Session.expires_at < now))
         session.execute(delete(SignInLink).where(SignInLink.expires_at < now))

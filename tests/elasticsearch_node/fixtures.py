@@ -29,6 +29,17 @@ def elasticsearch_url() -> Iterator[str]:
         node.remove()
 
 
+@pytest.fixture(scope="session")
+def mortal() -> Iterator[Node]:
+    """A node of our own that may be killed; who kills it starts it again."""
+    need_server()
+    node = Node(name="mortal", heap="512m")
+    try:
+        yield node.start()
+    finally:
+        node.remove()
+
+
 @pytest.fixture(scope="module")
 def secured() -> Iterator[tuple[Node, Authority]]:
     """A running node of our own with security and TLS on."""

@@ -10,9 +10,9 @@ from engines import ENGINES, opened
 from index_corpus import corpus
 
 from pipeline.index.engine import Index
-from tests.elasticsearch_node.fixtures import elasticsearch_url, secured
+from tests.elasticsearch_node.fixtures import elasticsearch_url, mortal, secured
 
-__all__ = ["elasticsearch_url", "secured"]
+__all__ = ["elasticsearch_url", "mortal", "secured"]
 
 
 @pytest.fixture(params=ENGINES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +65,16 @@ def fill(office: ElasticOffice) -> None:
         audit.record(session, NOW, "chen", [OFFICE], "search", "search", q="王某某 住址", total=3)
 
 
-def spool(office: ElasticOffice, *names: object, text: str = "", **fields: Any) -> Path:
+def spool(office: ElasticOffice, *names: object, text: str = "", now: datetime = NOW, **fields: Any) -> Path:
     """One batch of reports as a spider commits it; returns its file."""
-    keys = StagingKeys(office.home.staging / "keys").live(NOW)
+    keys = StagingKeys(office.home.staging / "keys").live(now)
     values: dict[str, Any] = {
-        "source_id": "news", "site": "news.example", "site_group": "新闻网站", "outlet": "清江日报", "published_at": NOW,
-        "title": "某某市检察院的消息", "first_seen": NOW,
+        "source_id": "news", "site": "news.example", "site_group": "新闻网站", "outlet": "清江日报", "published_at": now,
+        "title": "某某市检察院的消息", "first_seen": now,
     }  # fmt: skip
     captures = [
         capture(name, text or f"某某市检察院依法提起公诉，案件正在审理。第{name}条。", "media", url=f"http://news.example/{name}", **{**values, **fields})
         for name in names
     ]  # fmt: skip
-    batch_id = Spool(office.home.spool).write("news", [seal(c, keys) for c in captures], (), NOW)
+    batch_id = Spool(office.home.spool).write("news", [seal(c, keys) for c in captures], (), now)
     return office.home.spool / "ready" / f"{batch_id}.jsonl"

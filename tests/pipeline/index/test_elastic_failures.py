@@ -26,7 +26,6 @@ from pipeline.settings.home import IndexSettings
 from pipeline.spool import Spool
 from pipeline.steps.ingest import ingest
 from pipeline.steps.reconcile import findings
-from tests.elasticsearch_node.fixtures import need_server
 from tests.elasticsearch_node.node import Node
 from tests.elasticsearch_node.proxy import Proxy
 
@@ -42,17 +41,6 @@ def office(tmp_path: Path, elasticsearch_url: str, monkeypatch: pytest.MonkeyPat
     yield built
     drop(built.index)
     built.db.close()
-
-
-@pytest.fixture(scope="module")
-def mortal() -> Iterator[Node]:
-    """A node of our own that may be killed."""
-    need_server()
-    node = Node(name="mortal", heap="512m")
-    try:
-        yield node.start()
-    finally:
-        node.remove()
 
 
 def taken_in(office: ElasticOffice) -> int:
@@ -231,7 +219,7 @@ def test_a_server_of_another_version_is_refused_at_start(product: str, number: s
     host = f"http://127.0.0.1:{server.server_address[1]}"
     try:
         with pytest.raises(ConfigurationError, match=words):
-            ElasticIndex(IndexSettings(engine="elasticsearch", hosts=[host]), ["city"])
+            _ = ElasticIndex(IndexSettings(engine="elasticsearch", hosts=[host]), ["city"]).server
     finally:
         server.shutdown()
         server.server_close()

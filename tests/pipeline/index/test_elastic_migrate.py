@@ -56,7 +56,7 @@ def test_everything_moves_and_is_found_as_before(index: ElasticIndex, newer: Non
     index.write_signals([Signal("city", "论坛", "hour", NOW, "all", "", 5)])
     before = index.search(BOTH, size=100)
     with pytest.raises(ConfigurationError, match="先运行 tingjian index migrate"):
-        ElasticIndex(index.server.settings, OFFICES)
+        _ = ElasticIndex(index.server.settings, OFFICES).server
     assert migrate(index.server, OFFICES, quiet) == 6  # two months of items, cells, issues, incidents, sources
     assert migrate(index.server, OFFICES, quiet) == 0
     assert index.search(BOTH, size=100) == before

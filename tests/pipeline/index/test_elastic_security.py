@@ -173,12 +173,12 @@ def test_a_wrong_key_and_a_key_without_rights_are_said(
 ) -> None:
     monkeypatch.setenv(KEY, "d3Jvbmc6a2V5")
     with pytest.raises(ConfigurationError, match="不认这个密钥（401）"):
-        ElasticIndex(settings(secured), OFFICES)
+        _ = ElasticIndex(settings(secured), OFFICES).server
     monkeypatch.delenv(KEY)
     with pytest.raises(ConfigurationError, match=f"环境变量 {KEY} 没有设置"):
-        ElasticIndex(settings(secured), OFFICES)
+        _ = ElasticIndex(settings(secured), OFFICES).server
     with denied():
-        as_("office-city")
+        _ = as_("office-city").server
 
 
 def test_an_unknown_certificate_is_refused(
@@ -188,9 +188,9 @@ def test_an_unknown_certificate_is_refused(
     stranger = Authority(tmp_path)
     for ca_file in (str(stranger.file), ""):
         with pytest.raises(ConfigurationError, match="证书不被信任"):
-            ElasticIndex(settings(secured, ca_file=ca_file), OFFICES)
+            _ = ElasticIndex(settings(secured, ca_file=ca_file), OFFICES).server
     with pytest.raises(ConfigurationError, match="没有这个文件"):
-        ElasticIndex(settings(secured, ca_file=str(tmp_path / "nothing.pem")), OFFICES)
+        _ = ElasticIndex(settings(secured, ca_file=str(tmp_path / "nothing.pem")), OFFICES).server
 
 
 def test_an_expired_certificate_is_refused_until_it_is_renewed(
@@ -201,7 +201,7 @@ def test_an_expired_certificate_is_refused_until_it_is_renewed(
 
     def outcome() -> str:
         try:
-            ElasticIndex(settings(secured), OFFICES).close()
+            ElasticIndex(settings(secured), OFFICES).server.close()
         except (ConfigurationError, RetryLater) as error:
             return str(error)
         return ""
