@@ -7,17 +7,28 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from desk_rows import NOW, OFFICE, issue
+from desk_rows import NOW, OFFICE, issue, post
 from elastic_office import ElasticOffice, build, fill, opened
 from engines import drop
 from making import item
 from sqlalchemy import delete, select
 
 from pipeline.desk import audit
-from pipeline.desk.tables import AuditLine, Counter, Heartbeat, Incident, IssueRedirect, IssueRow, SourceState
+from pipeline.desk.tables import (
+    AuditLine,
+    Counter,
+    Heartbeat,
+    Incident,
+    IssueRedirect,
+    IssueRow,
+    Notification,
+    SourceState,
+)
 from pipeline.index.mapping import AUDIT, INCIDENTS, ISSUES, SOURCES
 from pipeline.response import incidents
 from pipeline.steps.mirror import MIRRORED, mirror
+from pipeline.steps.self_watch import self_alerts
+from pipeline.steps.troubles import standing
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -160,3 +171,40 @@ def test_a_closed_incident_stays_as_it_ended(office: ElasticOffice) -> None:
     mirror(office.home, office.db, office.index, NOW + 9 * HOUR)
     (incident,) = office.documents(INCIDENTS).values()
     assert incident["state"] == "closed" and incident["close_seconds"] == 3600
+
+
+def test_a_request_that_is_refused_is_said_and_the_other_kinds_go_on(office: ElasticOffice) -> None:
+    fill(office)
+    with office.db.write() as session:
+        session.add(issue(id="i2"))
+    office.index.write_items([item(1, office_id=OFFICE)])
+    client, pattern = office.index.server.client, f"{office.index.server.prefix}items-*"
+    client.indices.put_settings(index=pattern, settings={"index.max_terms_count": 1})  # 400 to a question about two issues
+    report = mirror(office.home, office.db, office.index, NOW)
+    assert "Elasticsearch 不接受这个请求（400）" in report.problem
+    assert len(office.documents(INCIDENTS)) == 1 and office.documents(SOURCES) and office.documents(AUDIT)
+    with office.db.read() as session:
+        assert "Kibana 看板的数据没有更新" in standing(session)[0].words
+    assert "watermark" not in state(office)
+    client.indices.put_settings(index=pattern, settings={"index.max_terms_count": None})
+    assert mirror(office.home, office.db, office.index, NOW + MINUTE).problem == ""
+    assert set(office.documents(ISSUES)) == {"i1", "i2"}
+    with office.db.read() as session:
+        assert standing(session) == []
+
+
+def test_documents_that_fit_no_mapping_are_counted_and_told_to_people(office: ElasticOffice) -> None:
+    fill(office)
+    server = office.index.server
+    server.drop(f"{server.prefix}sources")
+    server.create(f"{server.prefix}sources", mappings={"properties": {"kind": {"type": "integer"}}})
+    report = mirror(office.home, office.db, office.index, NOW)
+    assert report.refused == len(office.home.sources) and f"有 {report.refused} 份记录不合映射" in report.problem
+    assert set(office.documents(ISSUES)) == {"i1"} and "watermark" in state(office)
+    with office.db.write() as session:
+        assert session.scalars(select(Counter).where(Counter.name == "mirror.refused")).one().value == report.refused
+        assert self_alerts(session, [OFFICE], post(), NOW + MINUTE, 5) == 0  # it may pass
+        assert self_alerts(session, [OFFICE], post(), NOW + HOUR, 5) > 0
+        assert self_alerts(session, [OFFICE], post(), NOW + 2 * HOUR, 5) == 0  # once a day
+        told = session.scalars(select(Notification).where(Notification.kind == "self_alert")).all()
+    assert all("Kibana 看板的数据没有更新" in n.subject and "不合映射" in n.text for n in told)
