@@ -2,52 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from crawlers.drop.files import read_rows, settle, still_arriving, waiting
-from crawlers.drop.rows import draft_of
-from crawlers.sealing import Sink
+from crawlers.drop import mail, rows
+from crawlers.drop.files import content_hash, report_rows, settle, still_arriving, waiting
+from crawlers.drop.tables import read_rows
+from crawlers.ledger import Mark
+from crawlers.sealing import Draft, Sink
 from pipeline.errors import QuarantineError, RetryLater
-from pipeline.settings.sources import Columns
+
+_WHY = {
+    "bad_row": ("这一行的格数与表头对不上", "按表头补齐或删去多余的格后重新导出"),
+    "missing_column": ("没有这一列", "改来源文件里的 columns，或导出时带上这一列"),
+    "empty_text": ("没有内容", "内容一格是空的"),
+    "bad_date": ("时间认不出或不可能", "改正后重新投放"),
+    "bad_file": ("文件损坏或不是表格", "重新导出；加了密码的先去掉密码"),
+    "bad_mail": ("不是邮件或已损坏", "重新导出"),
+    "no_header": ("没有表头", "第一行应是各列的名称"),
+    "no_columns": ("来源文件没有写 columns", "写上我们的字段对应哪个表头"),
+    "too_large": ("太大", "分成几个文件投放"),
+    "zip_bomb": ("解压后大得不正常，没有打开", "检查这个文件从哪里来"),
+}
 
 
 def take_files(sink: Sink, stopping: Callable[[], bool]) -> None:
     """Read the folder of `sink.source`. Files are left where the spool can't be written or `stopping()` says so."""
+    known = sink.ledger.last_run(sink.source.id).complete  # else rows may have been lost: files are read once more
+    sink.ledger.begin(sink.source.id)
     for path in waiting(sink.home, sink.source):
         if stopping():
             sink.tally.stopped = True
             return
         try:
-            if not _take(path, sink, stopping):
+            if not _take(path, sink, stopping, known):
                 sink.tally.stopped = True
                 return
         except RetryLater as error:
             sink.tally.spool_error = str(error)
             return
+    sink.ended(sink.source.id, True)
 
 
-def _take(path: Path, sink: Sink, stopping: Callable[[], bool]) -> bool:
+def _take(path: Path, sink: Sink, stopping: Callable[[], bool], known: bool) -> bool:
     """One file; False where it was left because we are to stop."""
-    columns = sink.source.columns or Columns(text="")  # a drop source has columns: its model says so
-    name = sink.mask(path.name)
+    name, aside = sink.mask(path.name), list[tuple[str, str, str]]()
+
+    def set_aside(error: QuarantineError, place: str) -> None:
+        sink.tally.quarantine(error.reason, error.detail, f"{name} {place}".strip())
+        why, advice = _WHY.get(error.reason, (error.reason, ""))
+        aside.append((place, why, "：".join(w for w in (sink.mask(error.detail), advice) if w)))
+
     try:
-        for number, row in read_rows(path):
+        mark_id = sink.id_of(f"file\0{sink.source.id}\0{content_hash(path)}")
+        if known and sink.ledger.get(mark_id) is not None:
+            sink.tally.refused["copy"] += 1
+            settle(sink.home, sink.source, path, sink.now)
+            return True
+        for place, found in drafts(path, sink):
             sink.tally.found += 1
             if stopping():
                 return False
-            try:
-                sink.add(draft_of(row, columns, sink))
-            except QuarantineError as error:
-                sink.tally.quarantine(error.reason, error.detail, f"{name} 第 {number} 行")
+            if isinstance(found, QuarantineError):
+                set_aside(found, place)
+            else:
+                sink.add(found)
     except QuarantineError as error:
         if still_arriving(path):
             return True
-        sink.tally.quarantine(error.reason, error.detail, name)
+        set_aside(error, "")
     except OSError as error:
         sink.tally.quarantine("bad_file", error.strerror or "", name)
         return True
+    sink.note(Mark(mark_id, sink.now, sink.now, sink.now))
     sink.flush()
+    if aside:
+        report_rows(path, name, aside, sink.now)
     settle(sink.home, sink.source, path, sink.now)
     sink.tally.fetched += 1
     return True
+
+
+def drafts(path: Path, sink: Sink) -> Iterator[tuple[str, Draft | QuarantineError]]:
+    """(place, draft or why there is none) of each row or letter. Raises QuarantineError where the file can't be read."""
+    if path.suffix.lower() in mail.SUFFIXES:
+        for number, raw in mail.raw_letters(path):
+            yield f"第 {number} 封", _or_error(mail.draft_of, raw, sink)
+        return
+    columns = sink.source.columns
+    if columns is None:
+        raise QuarantineError("no_columns")
+    for number, row in read_rows(path):
+        yield f"第 {number} 行", _or_error(rows.draft_of, row, columns, sink)
+
+
+def _or_error(make: Callable[..., Draft], *given: object) -> Draft | QuarantineError:
+    try:
+        return make(*given)
+    except QuarantineError as error:
+        return error

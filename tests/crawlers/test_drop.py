@@ -13,8 +13,8 @@ import openpyxl
 import pytest
 from site_on_loopback import NOW, House
 
+from crawlers.drop.cells import date_of
 from crawlers.drop.files import expire_done
-from crawlers.drop.rows import received_at
 from crawlers.run import crawl
 from pipeline.errors import QuarantineError
 
@@ -175,4 +175,4 @@ def test_a_missing_column_is_said(house: House, drop: Path) -> None:
 @pytest.mark.parametrize("cell", ["", "昨日某时", "2026-13-01", "2026-11-20 25:61", 12.0, None, "2031-01-01"])
 def test_a_bad_date_is_bad(cell: object) -> None:
     with pytest.raises(QuarantineError):
-        received_at(cell, NOW)  # type: ignore[arg-type]
+        date_of(cell, NOW)  # type: ignore[arg-type]

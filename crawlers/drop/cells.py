@@ -1,0 +1,70 @@
+"""Cells of Chinese exports: words and dates in every form that they take."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from crawlers.reading.dates import parse_date
+from pipeline.errors import QuarantineError
+from pipeline.records import SHANGHAI, Precision
+
+Cell = str | float | datetime | None
+_EXCEL_EPOCH = datetime(1899, 12, 30, tzinfo=SHANGHAI)
+_SERIAL = re.compile(r"[2-7]\d{4}(?:\.\d+)?")
+_COMPACT = re.compile(r"^((?:19|20)\d\d)(\d\d)(\d\d)(?=\s+\d)")
+# full width to ASCII
+_FOLD = {0xFEE0 + c: c for c in range(0x21, 0x7F)} | {0x3000: 0x20}
+_HALF_DAY = re.compile(
+    r"(?P<before>上午|下午|凌晨|早上|中午|晚上|[AP]M)?\s*(?<!\d)(?P<h>\d{1,2})\s?[:时点]\s?(?P<rest>[0-5]\d(?:\s?[:分]\s?[0-5]\d)?)"
+    r"(?:\.\d+)?[分秒]?\s*(?P<after>上午|下午|[AP]M)?",
+    re.I,
+)
+_MORNING, _AFTERNOON = ("上午", "凌晨", "早上", "AM"), ("下午", "晚上", "中午", "PM")
+
+
+def words(cell: Cell) -> str:
+    """A cell as text; Excel keeps numbers as floats (20261115001.0)."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell).strip()
+
+
+def date_of(cell: Cell, now: datetime) -> tuple[datetime, Precision]:
+    """(moment in UTC, minute or day) of a real date, Excel's day number, or text in any Chinese form.
+
+    Raises QuarantineError `bad_date`: also for a day later than tomorrow, or a good day beside an impossible time.
+    """
+    if isinstance(cell, datetime):
+        local = cell if cell.tzinfo is not None else cell.replace(tzinfo=SHANGHAI)
+        at = local.astimezone(UTC)
+    elif isinstance(cell, (int, float)) or _SERIAL.fullmatch(words(cell)):
+        number = float(cell or 0)
+        if not 20_000 < number < 80_000:
+            raise QuarantineError("bad_date")
+        at = (_EXCEL_EPOCH + timedelta(seconds=round(number * 86_400))).astimezone(UTC)
+    else:
+        text = _COMPACT.sub(r"\1-\2-\3", words(cell).translate(_FOLD))
+        text = _HALF_DAY.sub(_in_24_hours, text)
+        date = parse_date(text, now, relative=False)
+        if date is None or (date.precision == "day" and ":" in text):
+            raise QuarantineError("bad_date")
+        at = date.at
+    if at > now + timedelta(days=1) or at.year < 1990:
+        raise QuarantineError("bad_date")
+    local = at.astimezone(SHANGHAI)
+    return at, "day" if (local.hour, local.minute, local.second) == (0, 0, 0) else "minute"
+
+
+def _in_24_hours(match: re.Match[str]) -> str:
+    half, hour = (match["before"] or match["after"] or "").upper(), int(match["h"])
+    rest = re.sub(r"\s?[:分]\s?", ":", match["rest"])
+    if half in _MORNING and hour == 12:
+        hour = 0
+    elif half in _AFTERNOON and hour < 12 and not (half == "中午" and hour > 9):
+        hour += 12
+    elif half == "晚上" and hour == 12:
+        return f" 99:{rest}"  # midnight of which day?
+    return f" {hour:02d}:{rest}"
