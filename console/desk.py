@@ -20,6 +20,7 @@ from models.errors import ModelsError
 from models.office_names import OfficeNames
 from models.taxonomy import BINARY_NAMES, ROLE_NAMES, SENTIMENT_NAMES, TOPIC_NAMES, display_name
 from pipeline.desk.database import Database
+from pipeline.errors import REASONS
 from pipeline.index.engine import Index
 from pipeline.records import CHANNEL_NAMES
 from pipeline.response.plans import TASK_NAMES
@@ -112,7 +113,7 @@ def _environment() -> Environment:
         "STATES": words.STATES,
         "TASK_KINDS": TASK_NAMES,
         "ACTIONS": words.ACTIONS,
-        "QUARANTINE": words.QUARANTINE,
+        "QUARANTINE": REASONS,
         "CHANNELS": CHANNEL_NAMES,
         "TOPICS": TOPIC_NAMES,
         "ROLES": ROLE_NAMES,

@@ -70,25 +70,6 @@ DETAILS: dict[str, str] = {
     "open_tasks": "未完成任务",
     "before": "原等级",
 }
-QUARANTINE: dict[str, str] = {
-    "bad_date": "日期无法读懂",
-    "bad_envelope": "封装损坏，无法拆开",
-    "bad_file": "文件无法读取",
-    "bad_gzip": "压缩内容损坏",
-    "bad_manifest": "批次清单损坏",
-    "bad_row": "表格行有误",
-    "empty_text": "正文为空",
-    "index_refused": "索引不接受这一条",
-    "missing_column": "表格缺少要读的列",
-    "no_header": "表格没有表头",
-    "no_posts": "主题页上找不到楼层，可能改版了",
-    "not_feed": "不是订阅",
-    "not_html": "不是网页",
-    "not_sitemap": "不是站点地图",
-    "not_xml": "不是 XML",
-    "too_large": "页面过大",
-    "unexpected": "读取时出了意外",
-}
 
 
 def local(moment: datetime) -> datetime:

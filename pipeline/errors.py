@@ -60,6 +60,33 @@ class Conflict(TingjianError):
     """The row changed since it was read."""
 
 
+# What `QuarantineError.reason` is called in front of users.
+REASONS: dict[str, str] = {
+    "bad_date": "日期无法读懂",
+    "bad_envelope": "封装损坏，无法拆开",
+    "bad_file": "文件无法读取",
+    "bad_gzip": "压缩内容损坏",
+    "bad_mail": "不是邮件或已损坏",
+    "bad_manifest": "批次清单损坏",
+    "bad_mapping": "表达式用不到这样的内容上",
+    "bad_row": "表格行有误",
+    "empty_text": "正文为空",
+    "index_refused": "索引不接受这一条",
+    "missing_column": "表格缺少要读的列",
+    "no_columns": "来源没有写 columns",
+    "no_header": "表格没有表头",
+    "no_identity": "条目没有编号也没有网址",
+    "no_items": "api.items 指的地方不是列表",
+    "no_posts": "主题页上找不到楼层，可能改版了",
+    "not_feed": "不是订阅",
+    "not_html": "不是网页",
+    "not_json": "不是 JSON",
+    "not_sitemap": "不是站点地图",
+    "not_xml": "不是 XML",
+    "too_large": "太大",
+    "unexpected": "读取时出了意外",
+    "zip_bomb": "解压后大得不正常，没有打开",
+}
 _DATABASE_WORDS: dict[int, str] = {
     sqlite3.SQLITE_FULL: "磁盘已满，请清理后再试",
     sqlite3.SQLITE_IOERR: "磁盘读写出错，可能已满",

@@ -10,19 +10,18 @@ from crawlers.drop.files import content_hash, report_rows, settle, still_arrivin
 from crawlers.drop.tables import read_rows
 from crawlers.ledger import Mark
 from crawlers.sealing import Draft, Sink
-from pipeline.errors import QuarantineError, RetryLater
+from pipeline.errors import REASONS, QuarantineError, RetryLater
 
-_WHY = {
-    "bad_row": ("这一行的格数与表头对不上", "按表头补齐或删去多余的格后重新导出"),
-    "missing_column": ("没有这一列", "改来源文件里的 columns，或导出时带上这一列"),
-    "empty_text": ("没有内容", "内容一格是空的"),
-    "bad_date": ("时间认不出或不可能", "改正后重新投放"),
-    "bad_file": ("文件损坏或不是表格", "重新导出；加了密码的先去掉密码"),
-    "bad_mail": ("不是邮件或已损坏", "重新导出"),
-    "no_header": ("没有表头", "第一行应是各列的名称"),
-    "no_columns": ("来源文件没有写 columns", "写上我们的字段对应哪个表头"),
-    "too_large": ("太大", "分成几个文件投放"),
-    "zip_bomb": ("解压后大得不正常，没有打开", "检查这个文件从哪里来"),
+_ADVICE = {
+    "bad_row": "格数与表头对不上：补齐或删去多余的格后重新导出",
+    "missing_column": "改来源文件里的 columns，或导出时带上这一列",
+    "empty_text": "内容一格是空的",
+    "bad_date": "改正后重新投放",
+    "bad_file": "重新导出；加了密码的先去掉密码",
+    "no_header": "第一行应是各列的名称",
+    "no_columns": "写上我们的字段对应哪个表头",
+    "too_large": "分成几个文件投放",
+    "zip_bomb": "查一查这个文件从哪里来",
 }
 
 
@@ -50,8 +49,8 @@ def _take(path: Path, sink: Sink, stopping: Callable[[], bool], known: bool) -> 
 
     def set_aside(error: QuarantineError, place: str) -> None:
         sink.tally.quarantine(error.reason, error.detail, f"{name} {place}".strip())
-        why, advice = _WHY.get(error.reason, (error.reason, ""))
-        aside.append((place, why, "：".join(w for w in (sink.mask(error.detail), advice) if w)))
+        advice = "：".join(w for w in (sink.mask(error.detail), _ADVICE.get(error.reason, "")) if w)
+        aside.append((place, REASONS.get(error.reason, error.reason), advice))
 
     try:
         mark_id = sink.id_of(f"file\0{sink.source.id}\0{content_hash(path)}")
