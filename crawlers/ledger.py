@@ -17,6 +17,7 @@ from typing import Any
 BACK_OFF = tuple(
     timedelta(hours=h) for h in (1, 6, 24, 72, 168)
 )  # an article's age when it is read once more; then never
+LATEST = 2 * BACK_OFF[-1]  # a reading that was missed is not made up for when an article is older
 FORGET_AFTER = timedelta(days=400)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS seen (
@@ -94,7 +95,7 @@ class Ledger:
         """Articles with an address whose next reading is due, youngest first."""
         rows = self._db.execute(
             f"SELECT {_COLUMNS} FROM seen WHERE source_id = ? AND url != '' AND born > ? ORDER BY born DESC",  # noqa: S608
-            (source_id, (now - 2 * BACK_OFF[-1]).timestamp()),
+            (source_id, (now - LATEST).timestamp()),
         )
         return [mark for mark in map(_mark, rows) if page_is_due(mark, "", now)]
 
@@ -165,7 +166,7 @@ def page_is_due(mark: Mark | None, hint: str, now: datetime) -> bool:
     """Whether a page is to be fetched: new, changed by what the list says, or past an age at which it is read once more."""
     if mark is None or (hint and mark.hint and hint != mark.hint):
         return True
-    return any(mark.read_at < mark.born + age <= now for age in BACK_OFF)
+    return now < mark.born + LATEST and any(mark.read_at < mark.born + age <= now for age in BACK_OFF)
 
 
 def topic_is_due(mark: Mark | None, hint: str, now: datetime) -> bool:

@@ -132,11 +132,11 @@ class Tally:
             return "blocked", "该网站的 robots.txt 不允许读取这些地址，没有读取任何页面。"
         if not self.fetched and self.refused:
             return "failing", f"没有读取任何页面：{_counted(self.refused, _REFUSED)}。"
-        if self.failed and not self.captured and not self.unchanged:
+        if self.failed and not self.captured and not (self.found and (self.unchanged or self.unmodified)):
             return "failing", f"没有收到内容：{_counted(self.failed, _FAILED)}。"
         if source.kind != "drop" and self.quarantined_count and not self.found:
             return "failing", f"页面能打开，但读不出条目：隔离 {self.quarantined_count} 页。"
-        if source.kind != "drop" and self.fetched and not self.found and not self.unmodified:
+        if source.kind != "drop" and self.fetched and not self.found:
             return "empty", "页面能打开，但没有找到任何条目，可能改版了。"
         if self.found and self.quarantined_count and not self.captured and not self.unchanged:
             return "failing", f"找到 {self.found} 条，但都读不出内容，可能改版了。"

@@ -55,7 +55,7 @@ class SourceSpider(Spider):
         self._lists: list[tuple[str, Mark]] = []
 
     async def start(self) -> AsyncIterator[Request]:
-        for url in self.source.urls:
+        async for url in self.starts():
             until = self.sink.ledger.wait_until(self._host(url))
             if until is not None and until > self.now:
                 self.tally.blocked = f"网站要求 {until.astimezone(SHANGHAI):%m-%d %H:%M} 以后再读，这次没有读取。"
@@ -67,6 +67,11 @@ class SourceSpider(Spider):
             request = self.request(url, self.parse_list, page=1)
             self._conditional(request, start)
             yield request
+
+    async def starts(self) -> AsyncIterator[str]:
+        """Addresses to begin with."""
+        for url in self.source.urls:
+            yield url
 
     def parse_list(self, response: Response, page: int) -> Parsed:
         """A start page, or one that follows it. Each kind reads its own."""
@@ -176,7 +181,9 @@ class SourceSpider(Spider):
     def is_fresh(self, response: Response, mark: Mark | None) -> bool:
         """Whether a link was not known when the lists were last read to where they were known."""
         whole_at = self._runs.get(response.meta["start"], Run()).whole_at
-        return mark is None or whole_at is None or mark.first_seen > whole_at
+        if mark is None or whole_at is None or mark.first_seen > whole_at:
+            return True
+        return self.source.channel == "submission" and page_is_due(mark, "", self.now)  # only the list leads there
 
     def mark_of(self, url: str) -> Mark | None:
         """What is known of an article, read or missed."""
@@ -336,7 +343,9 @@ class SourceSpider(Spider):
 
     def _unmodified(self, context: dict[str, Any]) -> None:
         self.tally.unmodified += 1
-        if "asked" in context:
+        if "asked" not in context:
+            self.tally.found += 1  # the list stands for its entries
+        else:
             self.tally.unchanged += 1
             mark = self.mark_of(context["asked"])
             if mark is not None:

@@ -16,9 +16,8 @@ class ListingSpider(SourceSpider):
         fresh = 0
         for link in links:
             for url in self.links(response, [link.href]):
-                known = self.mark_of(url)
+                fresh += self.is_fresh(response, self.mark_of(url))
                 request = self.detail(url)
-                fresh += request is not None or self.is_fresh(response, known)
                 if request is not None:
                     yield request
         following = next_page(root, self.source.selectors) if links else ""

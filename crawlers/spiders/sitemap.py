@@ -1,6 +1,9 @@
-"""`sitemap`: index or urlset → article pages, newest first."""
+"""`sitemap`: index or urlset → article pages, newest first. A source may name the site's robots.txt, which lists them."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from urllib.parse import urljoin, urlsplit
 
 from scrapy.http import Response
 
@@ -13,6 +16,20 @@ DEEPEST = 3
 
 class SitemapSpider(SourceSpider):
     _maps = 0
+
+    async def starts(self) -> AsyncIterator[str]:
+        """The source's addresses; for one of a robots.txt, the sitemaps that stand there."""
+        for url in self.source.urls:
+            if urlsplit(url).path != "/robots.txt":
+                yield url
+                continue
+            robots = await self.robots.get(url, self.crawler)
+            if robots.why:
+                self.tally.blocked = f"该网站的 robots.txt 无法读取（{robots.why}），没有读取页面。"
+            elif not robots.sitemaps:
+                self.tally.quarantine("no_sitemaps", "", self.sink.place(url))
+            for sitemap in robots.sitemaps[: self.source.max_pages]:
+                yield urljoin(url, sitemap)
 
     def parse_list(self, response: Response, page: int) -> Parsed:
         """`page` counts how deep in indices we are."""

@@ -20,7 +20,7 @@ from crawlers.reading.tree import drop, elements, first_text, name_of, select, t
 from crawlers.sealing import Draft
 from crawlers.spiders.base import MOST_DETAILS, Parsed, SourceSpider
 from crawlers.spiders.pages import list_links, next_page, open_list
-from crawlers.spiders.topic_pages import nearest, numbered_pages
+from crawlers.spiders.topic_pages import numbered_pages
 from pipeline.records import Voice
 from pipeline.settings.sources import Selectors, is_profile
 
@@ -125,15 +125,18 @@ class ThreadSpider(SourceSpider):
     def _ways(
         self, response: Response, topic: Topic, page: int, following: str, numbered: dict[int, str], news: bool
     ) -> Iterator[tuple[str, int]]:
-        """Where to go on, best first: past pages that were read before, to the last of them and what stands behind."""
-        if page < topic.read and not news and (jump := nearest(numbered, topic.read)) and jump[0] > page:
-            for url in self.links(response, [jump[1]]):
-                yield url, jump[0]
-        if page > topic.read > 0 and topic.read in numbered:  # a pager that shows the ends only: back to where we were
-            for url in self.links(response, [numbered[topic.read]]):
-                yield url, topic.read
-        for url in self.links(response, [following]):
-            yield url, page + 1
+        """Where to go on, best first: past pages that were read before to the last one, back to where we were, then on."""
+        here = {**numbered, page + 1: following} if following else numbered
+        ahead = [(n, here[n]) for n in sorted(here) if n > page]
+        if page < topic.read and not news:
+            way = ahead[::-1]
+        elif page > topic.read > 0:
+            way = [(n, here[n]) for n in sorted(here) if topic.read <= n < page] + ahead
+        else:
+            way = ahead
+        for number, href in way:
+            for url in self.links(response, [href]):
+                yield url, number
 
     def _page(self, url: str, topic: Topic, page: int = 1) -> Request:
         return self.request(url, self.parse_topic, priority=min(page, 2) + 1, topic=topic, page=page)

@@ -24,10 +24,3 @@ def numbered_pages(root: html.HtmlElement) -> dict[int, str]:
     targets = {re.sub(r"\d+", "0", href) for n, href in found.items() if n > 1}
     return found if len(targets) == 1 else {}
 
-
-def nearest(pages: dict[int, str], wanted: int) -> tuple[int, str] | None:
-    """The page whose number is closest to `wanted`; the later of two, since new replies stand there."""
-    if not pages:
-        return None
-    number = min(pages, key=lambda n: (abs(n - wanted), -n))
-    return number, pages[number]

@@ -87,6 +87,9 @@ class Site:
                 answer = page() if callable(page) else page
                 if answer.wait:
                     time.sleep(answer.wait)
+                asked = {"ETag": self.headers["If-None-Match"], "Last-Modified": self.headers["If-Modified-Since"]}
+                if any(value and answer.headers.get(name) == value for name, value in asked.items()):
+                    answer = Answer(b"", 304)
                 try:
                     self.send_response(answer.status)
                     for name, value in answer.headers.items():
