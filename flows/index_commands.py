@@ -94,7 +94,7 @@ def repair(data_dir: Path, now: datetime | None) -> None:
             report = run(c.home, c.db, c.index, c.now, ledger.read_again)
         finally:
             ledger.close()
-    if not report.missing:
+    if not report.missing and not report.awaited and not report.lost:
         click.echo("登记过的都在索引里，没有改动。")
         return
     click.echo(f"登记过而索引里没有的 {report.missing} 件：抄回 {report.copied} 份。")

@@ -118,6 +118,12 @@ def forget_index(session: Session, ids: Iterable[str]) -> None:
         session.execute(update(RegistryRow).where(RegistryRow.id.in_(chunk)).values(index_name=""))
 
 
+def await_again(session: Session, ids: Iterable[str]) -> None:
+    """The next reading of these documents counts as an edit, whatever it says: what there is of them is not whole."""
+    for chunk in chunks(sorted(ids)):
+        session.execute(update(RegistryRow).where(RegistryRow.id.in_(chunk)).values(content_hash=""))
+
+
 def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
     """Pieces short enough for one IN list."""
     for start in range(0, len(values), _CHUNK):

@@ -39,6 +39,7 @@ class Volume:
 
 def today(ask: Ask) -> Response:
     now, viewer = ask.now, ask.viewer
+    unread: list[Volume] = []
     with ask.desk.reading() as session:
         incidents = live_incidents(session, viewer, now)
         rows = session.scalars(
@@ -62,7 +63,7 @@ def today(ask: Ask) -> Response:
         late=len(late),
         issues=issues,
         fresh=fresh,
-        volumes=ask.indexed(lambda: volumes(ask), []),
+        volumes=ask.indexed(lambda: volumes(ask), unread),
         troubled=troubled,
         duty=on_duty(ask.desk.home, viewer.office_ids, now),
     )

@@ -22,12 +22,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session as DatabaseSession
 from sqlalchemy.orm import sessionmaker
 
-from pipeline.errors import RetryLater, storage
+from pipeline.errors import ConfigurationError, RetryLater, storage
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _WRITE_LOCK = 0x7469_6E67  # "ting": of this database, shared by all our processes
 _LOCK_SECONDS, _CONNECT_SECONDS = 30, 10
-_NOT_REACHED = "连不上、连接中断或被拒绝（检查服务器是否在运行，地址、密码是否正确）"
+_NOT_REACHED = "连不上或连接中断（检查服务器是否在运行，地址是否正确）"
+_REFUSED = "数据库不让进：检查用户、密码、库名和它的权限"
+_PASSING = ("slots", "closed the connection")  # said after the password was asked for, and yet no mistake of ours
 _POSTGRESQL_WORDS = {
     "55P03": "正被另一个进程占用",
     "53100": "磁盘已满，请清理后再试",
@@ -59,6 +61,7 @@ class Database:
 
         Raises RetryLater where the database can't be used now (disk full, locked, server gone). Nothing was changed then,
         unless a server went away in the moment of the commit; so what is written must be fit to be written again.
+        Raises ConfigurationError where a server does not let us in (user, password, name of the database).
         """
         with (
             _trouble(),
@@ -105,8 +108,17 @@ def _trouble() -> Iterator[None]:
         if isinstance(error.orig, sqlite3.OperationalError):
             with storage("数据库"):
                 raise error.orig from error
+        if _refused(error.orig):
+            raise ConfigurationError(_REFUSED, field="database_url") from error
         words = _POSTGRESQL_WORDS.get(getattr(error.orig, "sqlstate", None) or "", _NOT_REACHED)
         raise RetryLater(f"数据库暂时用不了：{words}") from error
+
+
+def _refused(error: BaseException | None) -> bool:
+    """Whether the server asked who we are and then said no. (A failed connection has no SQLSTATE, and its words a language.)"""
+    tried = getattr(error, "pgconn", None)
+    asked = tried is not None and (tried.used_password or tried.needs_password)
+    return asked and not any(words in str(error) for words in _PASSING)
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

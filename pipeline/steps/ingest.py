@@ -59,6 +59,7 @@ class _Opened:
     numbers: list[int] = field(default_factory=list)  # of each capture's line
     reports: list[dict[str, object]] = field(default_factory=list)
     bad: list[tuple[int, QuarantineError]] = field(default_factory=list)
+    partly: list[tuple[int, QuarantineError]] = field(default_factory=list)  # indexed for another office
     expired: int = 0
 
 
@@ -130,11 +131,13 @@ def _ingest_batch(
             posts.append(_post(capture, entry, read, reader, now))
         else:
             items += _items(capture, entry, read, reader, now)
-    refused = {doc_id.rpartition(":")[0]: reason for doc_id, reason in index.write_items(items).refused}
+    refused = dict(index.write_items(items).refused)
     if refused:
-        _set_aside(batch, spool, opened, {opened.numbers[n]: refused.get(entries[n].id, "") for n in fresh})
+        _set_aside(batch, spool, opened, items, refused, {entries[n].id: opened.numbers[n] for n in fresh})
+    not_whole = {item.id for item in items if item.doc_id in refused}
+    nowhere = not_whole - {item.id for item in items if item.doc_id not in refused}
     staging.put(posts, now)
-    whole = len(fresh) - len(posts) - len(refused)
+    whole = len(fresh) - len(posts) - len(nowhere)
     row = BatchRow(
         id=batch.id, source_id=batch.source_id, created_at=batch.created_at, committed_at=now, taken=batch.captures,
         items=whole, staged=len(posts), unchanged=len(opened.captures) - len(fresh), quarantined=len(opened.bad),
@@ -142,12 +145,13 @@ def _ingest_batch(
     )  # fmt: skip
     with db.write() as session:
         registry.commit(session, opened.captures, entries)
-        registry.forget_index(session, refused)
+        registry.forget_index(session, nowhere)
+        registry.await_again(session, not_whole)
         if bands:
             rows = [{"band": band, "story_id": story_id, "seen_at": now} for band, story_id in bands.items()]
             session.execute(insert(StoryBand), rows)
         session.add(row)
-        for number, error in opened.bad:
+        for number, error in [*opened.bad, *opened.partly]:
             session.merge(
                 Quarantined(
                     id=f"{batch.id}-{number}",
@@ -191,13 +195,24 @@ def _open(batch: Batch, staging: Staging, spool: Spool) -> _Opened:
     return opened
 
 
-def _set_aside(batch: Batch, spool: Spool, opened: _Opened, reasons: dict[int, str]) -> None:
-    """What the index would not take: its envelope goes to quarantine, the rest of the batch goes on."""
+def _set_aside(
+    batch: Batch, spool: Spool, opened: _Opened, items: Sequence[Item], refused: dict[str, str], numbers: dict[str, int]
+) -> None:  # fmt: skip
+    """What the index would not take: its envelope goes to quarantine, the rest of the batch goes on.
+
+    `refused`: doc id → reason; `numbers`: item id → its line. An item that another office's reading brought in is no loss.
+    """
+    readings: dict[int, list[str]] = {}
+    for item in items:
+        readings.setdefault(numbers[item.id], []).append(refused.get(item.doc_id, ""))
     for number, line in batch.lines():
-        if reasons.get(number):
-            error = QuarantineError("index_refused", reasons[number])
+        reasons = [reason for reason in readings.get(number, ()) if reason]
+        if reasons:
+            partly = len(reasons) < len(readings[number])
+            part = f"（{len(readings[number])} 个单位中的 {len(reasons)} 个）" if partly else ""
+            error = QuarantineError("index_refused", reasons[0] + part)
             spool.set_aside(batch, number, line, error)
-            opened.bad.append((number, error))
+            (opened.partly if partly else opened.bad).append((number, error))
 
 
 def _hash(capture: Capture, key: bytes) -> str:

@@ -19,14 +19,17 @@ from pipeline.desk.tables import Heartbeat, RegistryAlias, RegistryRow
 from pipeline.index.engine import Index
 from pipeline.index.sqlite import SqliteIndex
 from pipeline.records import WHOLE, Item
-from pipeline.registry import chunks
+from pipeline.registry import await_again, chunks
 from pipeline.settings import Home
 from pipeline.steps.locks import only_one
 
 
 @dataclass(slots=True)
 class RepairReport:
-    """`awaited` and `lost`: source → documents; awaited ones come back if their source still shows them."""
+    """`missing`: newly found. `awaited` and `lost`: source → documents that are not (wholly) there, also from before.
+
+    Awaited ones come back if their source still shows them.
+    """
 
     missing: int = 0
     copied: int = 0
@@ -45,10 +48,15 @@ def repair(
         report.copied = _copy(home, index, missing)
         if report.copied:
             missing = _missing(home, db, index)
-        for chunk in chunks(sorted(missing)):
-            with db.write() as session:
-                gone = update(RegistryRow).where(RegistryRow.id.in_(chunk)).values(content_hash="", index_name="")
-                session.execute(gone)
+        with db.write() as session:
+            await_again(session, missing)
+            for chunk in chunks(sorted(missing)):
+                session.execute(update(RegistryRow).where(RegistryRow.id.in_(chunk)).values(index_name=""))
+            query = select(RegistryRow.id, RegistryRow.source_id)  # refused by the index, or lost before: too
+            query = query.where(RegistryRow.channel.in_(WHOLE), RegistryRow.content_hash == "")
+            waiting = dict(session.execute(query).tuples().all())
+        for chunk in chunks(sorted(waiting)):
+            with db.read() as session:
                 forms = session.scalars(select(RegistryAlias.alias).where(RegistryAlias.id.in_(chunk)))
                 read_again([*chunk, *forms])
         with db.write() as session:
@@ -57,7 +65,7 @@ def repair(
             if (beat := session.get(Heartbeat, "mirror")) is not None:
                 session.delete(beat)
     read = {source.id for source in home.sources if source.enabled and source.kind != "drop"}
-    for source_id in missing.values():
+    for source_id in waiting.values():
         (report.awaited if source_id in read else report.lost)[source_id] += 1
     return report
 

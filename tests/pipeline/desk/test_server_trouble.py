@@ -13,7 +13,7 @@ from pipeline.desk import counters, database
 from pipeline.desk.database import Database
 from pipeline.errors import ConfigurationError, RetryLater
 from pipeline.settings import Home, load_home
-from tests.postgres_server.server import PASSWORD_NAME, Server
+from tests.postgres_server.server import PASSWORD_NAME, USER, Server
 
 WORDS = "数据库暂时用不了"
 
@@ -63,12 +63,14 @@ def test_another_writer_is_waited_for_and_then_said(own_server: Server, monkeypa
 
 def test_a_wrong_password_is_said_without_it(own_server: Server) -> None:
     name = own_server.create()
-    desk = Database(own_server.dsn(name).replace("4", "5"))
-    with pytest.raises(RetryLater, match="密码") as raised:
+    desk = Database(f"postgresql://{USER}:p%40sswrong@127.0.0.1:{own_server.port}/{name}")
+    with pytest.raises(ConfigurationError, match="密码") as raised:
         desk.migrate()
     assert "p@ss" not in str(raised.value) and "p%40ss" not in str(raised.value)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(own_server.dsn("nowhere"))
+    with pytest.raises(ConfigurationError, match="库名"):
+        Database(own_server.dsn("nowhere")).migrate()
 
 
 def put(home: Home, url: str) -> Path:

@@ -13,19 +13,20 @@ import pytest
 from desk_rows import NOW, OFFICE
 from elastic_office import ElasticOffice, build, spool
 from engines import drop
-from making import item
+from making import ident, item
 from sqlalchemy import select
 
 from pipeline.desk.tables import Quarantined
 from pipeline.errors import ConfigurationError, RetryLater
 from pipeline.index.elastic import ElasticIndex
-from pipeline.index.engine import Search
+from pipeline.index.engine import Search, Written
 from pipeline.index.query import parse
 from pipeline.records import Item
 from pipeline.settings.home import IndexSettings
 from pipeline.spool import Spool
 from pipeline.steps.ingest import ingest
 from pipeline.steps.reconcile import findings
+from pipeline.steps.repair import repair
 from tests.elasticsearch_node.node import Node
 from tests.elasticsearch_node.proxy import Proxy
 
@@ -184,6 +185,66 @@ def test_a_document_that_fits_no_mapping_is_set_aside_and_the_rest_goes_on(offic
     assert len(list(Spool(office.home.spool).aside.glob("*.json"))) == 1
     assert findings(office.home, office.db, office.index, NOW) == []
     assert "清江市" not in row.detail
+
+
+def test_a_reading_refused_for_one_office_is_told_and_comes_with_the_next_reading_of_its_page(office: ElasticOffice) -> None:
+    (first,) = office.home.offices
+    second = first.model_copy(update={"id": "other-office", "name": "某某区检察院", "short_name": "某某区院", "aliases": []})
+    two = replace(office, home=replace(office.home, offices=(first, second)))
+    only_ours = "if (doc['office_id'].value == 'other-office') { throw new IllegalArgumentException('no') } emit(1)"
+    picky = {"type": "long", "script": {"source": only_ours}, "on_script_error": "fail"}
+    office.index.server.create(month(office), mappings={"properties": {"picky": picky}})
+    both = "某某市检察院与某某区检察院联合发布。"
+    spool(two, "both", text=both)
+    spool(two, "ours")
+    report = ingest(two.home, two.db, two.index, NOW)
+    assert (report.items, report.quarantined) == (2, 0)  # the article is there, for one of the two
+    assert two.index.count(OURS) == 2 and two.index.count(Search(("other-office",))) == 0
+    with two.db.read() as session:
+        row = session.scalars(select(Quarantined)).one()
+    assert (row.reason, row.detail) == ("index_refused", "document_parsing_exception（2 个单位中的 1 个）")
+    assert findings(two.home, two.db, two.index, NOW) == []
+    office.index.server.drop(month(office))  # an operator mends the mapping
+    again: list[str] = []
+    assert repair(two.home, two.db, two.index, NOW, again.extend).missing == 2
+    assert set(again) == {ident("both"), ident("ours")}
+    spool(two, "both", text=both)
+    assert ingest(two.home, two.db, two.index, NOW).items == 1
+    assert two.index.count(OURS) == two.index.count(Search(("other-office",))) == 1
+
+
+def test_what_was_refused_counts_as_changed_when_it_is_read_again(office: ElasticOffice) -> None:
+    office.index.server.create(month(office), mappings={"properties": {"region": {"type": "integer"}}})
+    spool(office, "bad", region="清江市")
+    assert ingest(office.home, office.db, office.index, NOW).quarantined == 1
+    office.index.server.drop(month(office))
+    again: list[str] = []
+    report = repair(office.home, office.db, office.index, NOW, again.extend)
+    assert (report.missing, set(again), sum(report.lost.values())) == (0, {ident("bad")}, 1)
+    spool(office, "bad", region="清江市")
+    assert taken_in(office) == 1
+
+
+def test_a_bulk_that_was_sent_twice_counts_each_document_once(office: ElasticOffice) -> None:
+    old = [item(f"o{n}", first_seen=NOW.replace(month=9)) for n in range(10)]
+    new = [item(n) for n in range(10)]
+    office.index.write_items([item("first")])
+    _read_only(office)
+    mends = threading.Timer(0.3, _writable, [office])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.index.elastic_client.FIRST_PAUSE", 0.3)
+        mends.start()
+        assert office.index.write_items([*old, *new]) == Written(20, 0)  # ten of them at the first try
+    mends.join()
+    with Proxy(office.index.server.settings.hosts[0]).running() as proxy:
+        settings = office.index.server.settings.model_copy(update={"hosts": [proxy.url], "timeout_seconds": 1.0})
+        slow = ElasticIndex(settings, [OFFICE])
+        proxy.swallow = lambda path: "_bulk" in path and proxy.swallowed < 1
+        assert slow.write_items([item(f"s{n}") for n in range(30)]) == Written(30, 0) and proxy.swallowed == 1
+        proxy.swallow = lambda path: "_bulk" in path and proxy.swallowed < 2
+        assert slow.write_items([item(f"s{n}", revision=2) for n in range(30)]) == Written(30, 0)
+        assert slow.write_items([item(f"s{n}") for n in range(30)]) == Written(0, 30)
+        slow.close()
 
 
 def answering(product: str, number: str) -> HTTPServer:
