@@ -6,7 +6,6 @@ import zlib
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
-import brotli
 from scrapy import Request
 from scrapy.exceptions import (
     CannotResolveHostError,
@@ -19,12 +18,13 @@ from scrapy.exceptions import (
     UnsupportedURLSchemeError,
 )
 from scrapy.spidermiddlewares.httperror import HttpError
+from scrapy.utils._compression import brotli, zstd  # type: ignore[attr-defined]  # what Scrapy unpacks with
 from twisted.web.client import ResponseFailed
 
 from crawlers.net.addresses import was_refused
 
-_UNPACKING = (zlib.error, brotli.error, EOFError)
-# All that a server can make Scrapy's downloader raise. ValueError: a redirect to what is no address, a broken zstd frame.
+_UNPACKING = (zlib.error, brotli.error, zstd.ZstdError, EOFError)
+# All that a server can make Scrapy's downloader raise. ValueError: a redirect to what is no address.
 DOWNLOAD_ERRORS = (
     CannotResolveHostError,
     DownloadCancelledError,
