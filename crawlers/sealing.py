@@ -54,6 +54,8 @@ class Draft:
 class Sink:
     """Takes the drafts of one run of one source; commits batches, then the ledger, then says so."""
 
+    most_details = 2000  # detail pages or topics in one run of one source; the rest comes next time
+
     def __init__(self, home: Home, source: Source, now: datetime, ledger: Ledger) -> None:
         self.home, self.source, self.now, self.ledger = home, source, now, ledger
         self.tally = Tally()

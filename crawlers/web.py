@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from typing import Any
@@ -38,10 +38,23 @@ SPIDERS: dict[str, type[SourceSpider]] = {
 }
 
 
-def crawl_web(home: Home, sinks: Sequence[Sink], now: datetime, done: Callable[[Sink], None]) -> None:
-    """Run a spider for each sink and call `done(sink)` as each ends. Returns when all have, or after SIGTERM or SIGINT."""
+def crawl_web(
+    home: Home,
+    sinks: Sequence[Sink],
+    now: datetime,
+    done: Callable[[Sink], None],
+    *,
+    spiders: Mapping[str, type[SourceSpider]] = SPIDERS,
+    most_pages: int = 0,
+) -> None:
+    """Run a spider for each sink and call `done(sink)` as each ends. Returns when all have, or after SIGTERM or SIGINT.
+
+    `most_pages`: a source ends after about so many answers (0: no limit).
+    """
     _quiet()
-    process = AsyncCrawlerProcess(run_settings(home, [s.source for s in sinks]))
+    process = AsyncCrawlerProcess(
+        {**run_settings(home, [s.source for s in sinks]), "CLOSESPIDER_PAGECOUNT": most_pages}
+    )
     _quiet()  # once more: Scrapy configures its loggers at the start
     robots, room, hosts = RobotsCache(), asyncio.Semaphore(AT_ONCE), defaultdict[str, asyncio.Lock](asyncio.Lock)
 
@@ -51,7 +64,7 @@ def crawl_web(home: Home, sinks: Sequence[Sink], now: datetime, done: Callable[[
             for host in sorted({host_key(u) for u in sink.source.urls}):
                 await stack.enter_async_context(hosts[host])
             await stack.enter_async_context(room)
-            crawler = _crawler(sink, process.settings)
+            crawler = _crawler(sink, process.settings, spiders)
             with suppress(asyncio.CancelledError):
                 await process.crawl(crawler, source=sink.source, sink=sink, robots=robots, now=now)
             done(sink)
@@ -67,10 +80,10 @@ def crawl_web(home: Home, sinks: Sequence[Sink], now: datetime, done: Callable[[
         task.cancel()
 
 
-def _crawler(sink: Sink, base: Settings) -> Crawler:
+def _crawler(sink: Sink, base: Settings, spiders: Mapping[str, type[SourceSpider]]) -> Crawler:
     settings = base.copy()
     settings.setdict(source_settings(sink.source), priority="cmdline")
-    crawler = Crawler(SPIDERS[sink.source.kind], settings)
+    crawler = Crawler(spiders[sink.source.kind], settings)
 
     def idle(spider: SourceSpider) -> None:
         again = list(spider.read_again())

@@ -13,6 +13,8 @@ import click
 
 from flows.context import EXIT_RETRY, home_option, now_option, opened
 from flows.processes import ROOT
+from pipeline.settings.schema import NAME as SCHEMA_NAME
+from pipeline.settings.schema import source_schema
 
 _STAGES = {
     "crawl": "采集", "spool": "队列", "ingest": "入库", "index": "索引", "staging": "暂存", "issues": "议题", "alerts": "预警",
@@ -35,10 +37,16 @@ def init(folder: Path) -> None:
     if config.exists():
         raise click.ClickException(f"{config} 已经存在，没有改动任何东西。")
     shutil.copytree(ROOT / "deploy" / "office", config)
+    schema = json.dumps(source_schema(), ensure_ascii=False, indent=1)
+    (config / "sources" / SCHEMA_NAME).write_text(
+        schema + "\n", encoding="utf-8"
+    )  # editors find it by the files' second line
     click.echo(f"已写出配置：{config}")
     click.echo("接下来：")
     click.echo("  1. 改 office.yaml（本院名称、电话）和 oncall.yaml（值班人员）")
-    click.echo("  2. 改 sources/ 里的来源，改好的把 enabled 设为 true")
+    click.echo(
+        "  2. 改 sources/ 里的来源（tingjian source new 网址 起草，source check 文件 试读），改好的把 enabled 设为 true"
+    )
     click.echo("  3. 改 tingjian.yaml 的 channels（邮件服务器）")
     click.echo(f"  4. tingjian doctor --data-dir {folder}")
     click.echo(f"  5. tingjian up --data-dir {folder}")

@@ -43,6 +43,24 @@ def take_files(sink: Sink, stopping: Callable[[], bool]) -> None:
     sink.ended(sink.source.id, True)
 
 
+def read_files(sink: Sink) -> None:
+    """Every waiting file read for its rows, and left where it is (`tingjian source check`)."""
+    for path in waiting(sink.home, sink.source):
+        name = sink.mask(path.name)
+        try:
+            for place, found in drafts(path, sink):
+                sink.tally.found += 1
+                if isinstance(found, QuarantineError):
+                    sink.tally.quarantine(found.reason, found.detail, f"{name} {place}")
+                else:
+                    sink.add(found)
+        except QuarantineError as error:
+            sink.tally.quarantine(error.reason, error.detail, name)
+        except OSError as error:
+            sink.tally.quarantine("bad_file", error.strerror or "", name)
+        sink.tally.fetched += 1
+
+
 def _take(path: Path, sink: Sink, stopping: Callable[[], bool], known: bool) -> bool:
     """One file; False where it was left because we are to stop."""
     name, aside = sink.mask(path.name), list[tuple[str, str, str]]()

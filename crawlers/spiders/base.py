@@ -29,7 +29,6 @@ from pipeline.settings import Source
 from pipeline.settings.sources import is_profile
 from pipeline.urls import canonical, former, host_key
 
-MOST_DETAILS = 2000  # detail pages in one run of one source; the rest comes next time
 MOST_LISTS = 200  # list pages from one start address, also where much is to be caught up
 MOST_SILENCE = 10  # requests in a row without an answer: the site is down, we go
 MISSED = "missed"  # content of a mark whose page could not be read
@@ -313,7 +312,7 @@ class SourceSpider(Spider):
         return not heard and page_is_due(mark, hint, self.now)
 
     def _detail(self, url: str, mark: Mark | None, hint: str, title: str, date: Date | None) -> Request | None:
-        if self._details >= MOST_DETAILS:
+        if self._details >= self.sink.most_details:
             self.cut_short("too_many")
             return None
         self._details += 1

@@ -18,7 +18,7 @@ from crawlers.reading.page import open_page
 from crawlers.reading.title import find_title
 from crawlers.reading.tree import drop, elements, first_text, name_of, select, text_of
 from crawlers.sealing import Draft
-from crawlers.spiders.base import MOST_DETAILS, Parsed, SourceSpider
+from crawlers.spiders.base import Parsed, SourceSpider
 from crawlers.spiders.pages import list_links, next_page, open_list
 from crawlers.spiders.topic_pages import numbered_pages
 from pipeline.records import Voice
@@ -79,7 +79,7 @@ class ThreadSpider(SourceSpider):
                 if not due:
                     continue
                 self._topics += 1
-                if self._topics > MOST_DETAILS:
+                if self._topics > self.sink.most_details:
                     self.cut_short("too_many")
                     continue
                 read = int(known.content or 1) if known is not None else 0
