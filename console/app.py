@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from console import push
 from console.asking import Page, guarded
 from console.desk import FOLDER, Desk
 from console.forms import MAX_FORM_BYTES
@@ -94,6 +95,7 @@ def create_app(home: Home, db: Database, index: Index, clock: Callable[[], datet
             Route("/sign-in", sign_in.sign_in, methods=["GET", "POST"]),
             Route("/sign-in/{token}", sign_in.link, methods=["GET", "POST"]),
             Route("/healthz", _alive, methods=["GET"]),
+            Route("/push/{source}", push.receive, methods=["POST"], max_body_size=push.MOST_BYTES),
             Mount("/static", _Static(directory=FOLDER / "static")),
         ],
         middleware=[Middleware(Shield, hosts=allowed_hosts(home))],
@@ -103,6 +105,7 @@ def create_app(home: Home, db: Database, index: Index, clock: Callable[[], datet
     )
     app.state.desk = desk
     app.state.tries = sign_in.Tries()
+    app.state.pushes = push.Pushes(home)
     return app
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -92,6 +93,9 @@ def _hints_of_machine() -> Iterator[str]:
 def _hints_of_configuration(home: Home, now: datetime) -> Iterator[str]:
     with suppress(TingjianError):  # said as a problem
         yield from check_configuration(home, now)
+    for source in home.sources:
+        if source.enabled and source.push_key_env and source.push_key_env not in os.environ:
+            yield f"来源 {source.id} 的推送密钥：这里没有环境变量 {source.push_key_env}，启动值班台的环境里要有它"
     for channel in home.settings.channels:
         if channel.kind == "folder":
             yield f"渠道 {channel.id} 只把通知写成 {home.path(channel.folder)} 里的文件，不会发邮件"

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from crawlers.drop.mail import SUFFIXES as LETTERS
 from pipeline.errors import storage
 from pipeline.settings import Home, Source
+from pipeline.settings.sources import DROP_TYPES
 
 KEEP_DONE = timedelta(days=7)  # charter 4
 SETTLING_SECONDS = 60.0  # a file that can't be read may still be being copied
-SUFFIXES = (".csv", ".xlsx", ".xls", ".jsonl", *LETTERS)
+SUFFIXES = tuple(f".{kind}" for kind in DROP_TYPES)
 
 
 def waiting(home: Home, source: Source) -> list[Path]:

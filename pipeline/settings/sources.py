@@ -13,6 +13,7 @@ from pipeline.settings.json_api import JsonApi
 from pipeline.settings.yaml_files import Strict
 
 Kind = Literal["feed", "listing", "sitemap", "thread", "api", "drop"]
+DROP_TYPES = ("csv", "xlsx", "xls", "jsonl", "eml", "mbox")
 # Pages about one person are no source (charter 2).
 _PROFILE = re.compile(
     r"/(?:u|user|users|space|people|profile|home\.php|member|author|@[^/]+)(?:[/?.]|-(?:uid|\d)|$)", re.I

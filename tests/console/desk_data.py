@@ -49,7 +49,8 @@ desk: {host: 127.0.0.1, port: %d, mail_folder: mail, allowed_hosts: [desk.exampl
 SOURCES = {
     "rb": "{id: rb, name: 清江日报, kind: feed, channel: media, urls: ['http://news.example.org/rss.xml'], fresh_within_hours: 24}",
     "gov": "{id: gov, name: 清江检察网, kind: feed, channel: official, urls: ['http://gov.example.org/rss.xml']}",
-    "hotline": "{id: hotline, name: 12309 热线导出, kind: drop, channel: submission, folder: drop, columns: {text: 诉求内容}}",
+    "hotline": "{id: hotline, name: 12309 热线导出, kind: drop, channel: submission, folder: drop,"
+    " push_key_env: TINGJIAN_PUSH_HOTLINE, columns: {text: 诉求内容}}",
     "forum": "{id: forum, name: 清江社区, kind: thread, channel: public, urls: ['http://bbs.example.org/f'],"
     " selectors: {link: a, post: .p}, fresh_within_hours: 12}",
     "yx": "{id: yx, name: 云溪发布, kind: feed, channel: official, urls: ['http://yx.example.org/rss.xml'], offices: [yunxi]}",
