@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,6 +150,26 @@ class Node:
                 os.chown(path, user["user"], user["group"])
             for path in (self.home, *(p for p in self.home.rglob("*") if p.is_dir())):
                 os.chown(path, user["user"], user["group"])
+
+
+def several(count: int, heap: str = "512m") -> list[Node]:
+    """Nodes of one cluster, laid out, not started: start all of them at once (`start_together`)."""
+    ports = [free_port() for _ in range(count)]
+    names = [f"n{n}" for n in range(1, count + 1)]
+    together = {
+        "discovery.type": "",  # not single-node
+        "discovery.seed_hosts": str([f"127.0.0.1:{port}" for port in ports]).replace("'", '"'),
+        "cluster.initial_master_nodes": str(names).replace("'", '"'),
+    }
+    return [
+        Node(name=name, heap=heap, transport=port, settings=together) for name, port in zip(names, ports, strict=True)
+    ]
+
+
+def start_together(nodes: list[Node]) -> None:
+    """Each waits for the others, so they start side by side."""
+    with ThreadPoolExecutor(len(nodes)) as threads:
+        list(threads.map(Node.start, nodes))
 
 
 def _as_user() -> dict[str, int]:
