@@ -85,14 +85,14 @@ class Kibana(kibana_api.Kibana):  # type: ignore[misc]  # the package has no typ
             raise RetryLater(f"Kibana 还没有准备好（{level}）")
         return number
 
-    def has_space(self, space: str) -> bool:
+    def find_space(self, space: str) -> Json | None:
+        """A space as Kibana has it, or None."""
         try:
-            self.requester(method="get", url=self.url(self.base_url, "", "api/spaces/space", space))
+            return answers.body(self.requester(method="get", url=self._space_url(space)))
         except answers.KibanaRefused as error:
             if error.status == 404:
-                return False
+                return None
             raise
-        return True
 
     def make_space(self, space: str, name: str, description: str) -> None:
         """Two at once are no trouble: 409 says that it is there."""
@@ -101,6 +101,14 @@ class Kibana(kibana_api.Kibana):  # type: ignore[misc]  # the package has no typ
         except answers.KibanaRefused as error:
             if error.status != 409:
                 raise
+
+    def rename_space(self, held: Json, name: str, description: str) -> None:
+        """The rest of it (colour, hidden features) goes back as it came: Kibana replaces the whole."""
+        changed = {**held, "name": name, "description": description}
+        self.requester(method="put", url=self._space_url(held["id"]), data=json.dumps(changed))
+
+    def _space_url(self, space: str) -> str:
+        return self.url(self.base_url, "", "api/spaces/space", space)
 
     def send(self, space: str, objects: Sequence[Json]) -> None:
         """Import, overwriting. Raises KibanaRefused naming each object that Kibana did not take."""

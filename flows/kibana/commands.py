@@ -36,12 +36,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """One office's space: what is there against what is described."""
+    """One office's space: what is there against what is described. `held`: the space itself, None where it is new."""
 
     id: str
     office: Office
-    there: bool
+    held: Json | None
     steps: list[Step]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Name and description that it should have."""
+        return self.office.short_name, f"听见：{self.office.name}"
+
+    @property
+    def renamed(self) -> bool:
+        return self.held is not None and (self.held.get("name"), self.held.get("description")) != self.names
 
     def of(self, *states: State) -> list[Step]:
         return [step for step in self.steps if step.state in states]
@@ -81,8 +90,10 @@ def push(
             wanted = [s.built for s in space.of("new", "changed_here", "changed_there") if s.built and s not in kept]
             if dry_run:
                 continue
-            if not space.there:
-                client.make_space(space.id, space.office.short_name, f"听见：{space.office.name}")
+            if space.held is None:
+                client.make_space(space.id, *space.names)
+            elif space.renamed:
+                client.rename_space(space.held, *space.names)
             if wanted:
                 client.send(space.id, wanted)
                 client.set_default_view(space.id, f"{space.id}-items")
@@ -127,7 +138,7 @@ def diff(url: str, ca_file: Path | None, offices: tuple[str, ...], data_dir: Pat
         spaces = list(_spaces(client, home, offices))
     for space in spaces:
         _tell(space)
-    if any(space.of("new", "changed_here", "changed_there", "gone_here") for space in spaces):
+    if any(space.renamed or space.of("new", "changed_here", "changed_there", "gone_here") for space in spaces):
         sys.exit(1)
 
 
@@ -152,9 +163,9 @@ def _spaces(client: Kibana, home: Home, offices: Sequence[str]) -> Iterator[Spac
     chosen = [office for office in home.offices if not offices or office.id in offices]
     for office, built in zip(chosen, _built(home.settings.index.prefix, chosen), strict=True):
         space = space_id(home.settings.index.prefix, office.id)
-        there = client.has_space(space)
-        held = client.export(space) if there else []
-        yield Space(space, office, there, compare(built, held, sent.get(space, {})))
+        known = client.find_space(space)
+        held = client.export(space) if known else []
+        yield Space(space, office, known, compare(built, held, sent.get(space, {})))
 
 
 def _built(prefix: str, offices: Sequence[Office]) -> list[list[Json]]:
@@ -171,7 +182,11 @@ def _built(prefix: str, offices: Sequence[Office]) -> list[list[Json]]:
 def _tell(space: Space) -> None:
     counts = Counter(step.state for step in space.steps)
     told = "，".join(f"{word} {counts[state]}" for state, word in _WORDS.items() if counts[state])
-    click.echo(f"{space.office.short_name}（空间 {space.id}{'' if space.there else '，将新建'}）：{told or '没有对象'}")
+    click.echo(
+        f"{space.office.short_name}（空间 {space.id}{'，将新建' if space.held is None else ''}）：{told or '没有对象'}"
+    )
+    if space.held and space.renamed:
+        click.echo(f"  更新  空间名称  {space.held.get('name')} → {space.names[0]}（{space.names[1]}）")
     for step in space.of("new", "changed_here", "changed_there", "gone_here", "theirs"):
         click.echo(f"  {_WORDS[step.state]}  {step.name.split(':')[0]}  {step.title}")
         lines = step.differences()
@@ -179,6 +194,11 @@ def _tell(space: Space) -> None:
             click.echo(f"      {line}")
         if len(lines) > LINES_SHOWN:
             click.echo(f"      ……另有 {len(lines) - LINES_SHOWN} 处")
+    if gone := space.of("gone_here"):
+        click.echo(
+            f"  描述里已经没有的 {len(gone)} 个不会自动删除。要删：在 Kibana 切到这个空间，进 Stack Management →"
+        )
+        click.echo("  已保存对象（Saved Objects），按上面的名称找到并勾选，点“删除”；分析人员还在用的请先告诉他们。")
 
 
 def _sent(home: Home) -> dict[str, Sent]:

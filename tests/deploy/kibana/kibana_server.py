@@ -80,8 +80,10 @@ class FakeKibana:
             case "POST", "/api/data_views/default":
                 self.default_views[space] = json.loads(content)["data_view_id"]
                 return 200, {"acknowledged": True}, {}
-        if method == "GET" and api.startswith("/api/spaces/space/"):
+        if method in ("GET", "PUT") and api.startswith("/api/spaces/space/"):
             wanted = unquote(api.removeprefix("/api/spaces/space/"))
+            if method == "PUT" and wanted in self.spaces:
+                self.spaces[wanted] = json.loads(content)  # the whole is replaced
             return (200, self.spaces[wanted], {}) if wanted in self.spaces else _error(404, "Not Found", "Not Found")
         return _error(404, "Not Found", "Not Found")
 

@@ -57,10 +57,10 @@ def answering(server: FakeKibana, status: int, body: Any = "", on: str = "", **h
 
 
 def test_a_space_is_made_once(server: FakeKibana, client: Kibana) -> None:
-    assert not client.has_space(SPACE)
+    assert not client.find_space(SPACE)
     client.make_space(SPACE, "清江市检察院", "听见")
     client.make_space(SPACE, "清江市检察院", "听见")  # somebody else was faster: 409 is as good
-    assert client.has_space(SPACE)
+    assert client.find_space(SPACE)
     assert server.spaces[SPACE] == {"id": SPACE, "name": "清江市检察院", "description": "听见"}
 
 
@@ -87,7 +87,7 @@ def test_every_request_says_who_it_is_and_nothing_that_kibana_refuses(
 
 @pytest.mark.parametrize("odd", ["../../default", "a/b", "a?b#c", "%2e%2e", "清江", "a b", "http://elsewhere.example/"])
 def test_an_id_is_one_step_of_the_path_whatever_it_holds(odd: str, server: FakeKibana, client: Kibana) -> None:
-    assert not client.has_space(odd)
+    assert not client.find_space(odd)
     with pytest.raises(KibanaRefused):
         Objects(space_id=odd, kibana=client).get(odd, "dashboard")
     (_, first, _), (_, second, _) = server.asked
@@ -98,7 +98,7 @@ def test_an_id_is_one_step_of_the_path_whatever_it_holds(odd: str, server: FakeK
 @pytest.mark.parametrize("odd", ["", ".", ".."])
 def test_an_empty_or_relative_id_is_no_request(odd: str, server: FakeKibana, client: Kibana) -> None:
     with pytest.raises(ValueError, match="id"):
-        client.has_space(odd)
+        client.find_space(odd)
     assert server.asked == []
 
 

@@ -107,6 +107,7 @@ def test_only_what_the_description_changed_is_sent(house: House) -> None:
     assert result.exit_code == 1
     assert 'attributes.name："清江市检察院 · 议题" → "清江市院 · 议题"' in result.output
     assert house.writes("push") == [
+        f"/api/spaces/space/{CITY}",
         f"/s/{CITY}/api/saved_objects/_import?overwrite=true",
         f"/s/{CITY}/api/data_views/default",
     ]
@@ -161,7 +162,8 @@ def test_what_is_no_longer_described_is_said_and_kept(house: House) -> None:
         "type": "search", "id": f"{CITY}-old", "attributes": {"title": "旧的"}, "references": [],
     }  # fmt: skip
     assert house.run("diff").exit_code == 1
-    assert "描述里已经没有  search  旧的" in house.done("push")
+    output = house.done("push")
+    assert "描述里已经没有  search  旧的" in output and "1 个不会自动删除" in output and "已保存对象" in output
     assert f"search:{CITY}-old" in house.server.held(CITY)
 
 
@@ -234,3 +236,18 @@ def test_the_builder_writes_what_kibana_imports_by_hand(house: House) -> None:
     made = subprocess.run(command, cwd="/", capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in made.stdout.splitlines()]
     assert len(lines) == COUNT and lines[0]["attributes"]["title"] == "p-office-city-items"
+
+
+def test_a_new_name_of_the_office_reaches_its_space_and_what_analysts_set_there_stays(house: House) -> None:
+    house.done("push")
+    house.server.spaces[CITY] |= {"color": "#aabbcc", "disabledFeatures": ["ml"]}
+    path = house.home / "config" / "office.yaml"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("short_name: 清江市检察院", "short_name: 清江市院"), "utf-8")
+    assert path.read_text("utf-8") != text
+    assert "更新  空间名称  清江市检察院 → 清江市院" in house.done("push", "--dry-run")
+    assert house.server.spaces[CITY]["name"] == "清江市检察院" and house.run("diff").exit_code == 1
+    house.done("push", "--overwrite")
+    space = house.server.spaces[CITY]
+    assert space["name"] == "清江市院" and space["color"] == "#aabbcc" and space["disabledFeatures"] == ["ml"]
+    assert house.writes("push") == []
