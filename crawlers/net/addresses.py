@@ -17,6 +17,7 @@ from twisted.internet.error import DNSLookupError
 ALLOWED_SETTING = "TINGJIAN_PRIVATE_HOSTS"
 _refused: set[str] = set()
 _GLOBAL = ipaddress.ip_network("2000::/3")
+_PROTOCOLS = ipaddress.ip_network("192.0.0.0/24")  # of which Python 3.11 calls a part global
 
 
 def is_private(address: str) -> bool:
@@ -29,7 +30,7 @@ def is_private(address: str) -> bool:
         inner = ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
         if ip not in _GLOBAL or (inner is not None and is_private(str(inner))):
             return True  # mapped, translated, compatible, local: nothing public is written so
-    return not ip.is_global or ip.is_multicast or ip.is_reserved
+    return not ip.is_global or ip.is_multicast or ip.is_reserved or ip in _PROTOCOLS
 
 
 def is_number(host: str) -> bool:

@@ -59,6 +59,14 @@ class Turned(IgnoreRequest):
         self.reason = reason
 
 
+class Challenged(Turned):
+    """The site answered that it wants a person, or not us; `status` is what it said it with."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__("challenge")
+        self.status = status
+
+
 def kind_of(error: BaseException | None, request: Request) -> tuple[Kind, str]:
     """(what became of it, the word it is counted under)."""
     if isinstance(error, HttpError):

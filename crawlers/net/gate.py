@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import StopDownload
+from scrapy.http import Response
 
 from crawlers.net.addresses import ALLOWED_SETTING, is_number, is_private
-from crawlers.net.failures import Turned
+from crawlers.net.answers import is_challenge
+from crawlers.net.failures import Challenged, Turned
 from crawlers.net.robots import READ_BYTES, ROBOTS, RobotsCache
 from crawlers.report import Tally
 from pipeline.settings import Source
@@ -28,6 +30,7 @@ class Gated(Protocol):
     robots: RobotsCache
     hosts: frozenset[str]
     asked: dict[str, str]
+    over: bool
 
     def stay_away(self, url: str, wait: timedelta) -> str:
         """Remember that a host asked us to wait."""
@@ -75,6 +78,13 @@ class GateMiddleware:
             raise Turned("robots")
         if robots.delay:
             self._slow_down(request, robots.delay)
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Raises Challenged; from then on nothing that waits in the queue leaves."""
+        if ROBOTS not in request.meta and is_challenge(response.status, response.body):
+            cast(Gated, self.crawler.spider).over = True
+            raise Challenged(response.status)
+        return response
 
     def _refusal(self, url: str, gated: Gated, for_robots: bool) -> str:
         """The reason not to ask for `url`, or ""."""

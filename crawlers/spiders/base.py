@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 
 from crawlers.evidence import keep_evidence
 from crawlers.ledger import Mark, Run, page_is_due
-from crawlers.net.answers import is_challenge, retry_after, validators
-from crawlers.net.failures import Kind, kind_of
+from crawlers.net.answers import retry_after, validators
+from crawlers.net.failures import Challenged, Kind, kind_of
 from crawlers.net.robots import RobotsCache
 from crawlers.reading.dates import Date
 from crawlers.reading.page import MAX_TEXT, PageText, read_page
@@ -32,6 +32,10 @@ from pipeline.urls import canonical, former, host_key
 MOST_LISTS = 200  # list pages from one start address, also where much is to be caught up
 MOST_SILENCE = 10  # requests in a row without an answer: the site is down, we go
 MISSED = "missed"  # content of a mark whose page could not be read
+_SAID_NO = {
+    **{s: f"网站拒绝访问（服务器返回 {s}），已停止读取，不再尝试。" for s in (401, 403)},
+    **dict.fromkeys((200, 202), "网站要求人机验证（验证码或脚本检查），已停止读取，不再尝试。"),
+}
 Parsed = Iterator[Request]
 
 
@@ -91,9 +95,6 @@ class SourceSpider(Spider):
         """Hand on, counting what can't be used. A full disk closes the spider: the next run fetches again."""
         self._silence = 0
         start: str = response.meta["start"]
-        if is_challenge(response.status, response.body):
-            self._missed(reader, context, start)
-            self._leave("网站要求人机验证（验证码或脚本检查），已停止读取，不再尝试。")
         self.tally.fetched += 1
         if response.status == 304:
             self._unmodified(context)
@@ -124,9 +125,15 @@ class SourceSpider(Spider):
             self.tally.unchanged += 1
         elif kind is Kind.REFUSED:
             self.tally.refused[word] += 1
+        elif isinstance(error, Challenged):
+            self._leave(
+                _SAID_NO.get(
+                    error.status, f"网站防火墙要求人机验证（服务器返回 {error.status}），已停止读取，不再尝试。"
+                )
+            )
         elif isinstance(error, HttpError):
             self._silence = 0
-            self._leave_if_refused(error.response)
+            self._leave_if_asked(error.response)
             self.tally.failed[word] += 1
         elif kind is Kind.FAILED:
             self.tally.failed[word] += 1
@@ -368,19 +375,14 @@ class SourceSpider(Spider):
         if incomplete:
             self._incomplete.add(start)
 
-    def _leave_if_refused(self, response: Response) -> None:
-        """Raises CloseSpider where an answer says that we are to stay away."""
+    def _leave_if_asked(self, response: Response) -> None:
+        """Raises CloseSpider where an answer says that we come too often."""
         status = response.status
         wait = retry_after(response.headers, datetime.now(UTC)) if status in (429, 503) else None
         if wait:
-            until = self.stay_away(response.url, wait)
-            self._leave(f"网站要求 {until} 以后再读（服务器返回 {status}），已停止。")
+            self._leave(f"网站要求 {self.stay_away(response.url, wait)} 以后再读（服务器返回 {status}），已停止。")
         if status == 429:
             self._leave("网站要求放慢速度（服务器返回 429），已停止，下次再读。")
-        if status in (401, 403):
-            self._leave(f"网站拒绝访问（服务器返回 {status}），已停止读取，不再尝试。")
-        if is_challenge(status, response.body):
-            self._leave(f"网站防火墙要求人机验证（服务器返回 {status}），已停止读取，不再尝试。")
 
     def _leave(self, why: str) -> NoReturn:
         self.over, self.tally.blocked = True, why
