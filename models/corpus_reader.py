@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.errors import CorpusError
-from models.taxonomy import GUIDELINE_VERSION, ROLES, SENTIMENTS, TOPICS
+from models.taxonomy import GUIDELINE_VERSION, OFFICE_TOPICS, ROLES, SENTIMENTS, TOPICS
 
 STYLES: Final[tuple[str, ...]] = (
     "news",
@@ -135,8 +135,10 @@ def parse_line(line: str, path: Path, number: int) -> Example:
     for key in ("needs_answer", "sensitive"):
         if not isinstance(row.get(key), bool):
             raise fail(key, "应为 true 或 false")
-    if row.get("guideline", GUIDELINE_VERSION) != GUIDELINE_VERSION:
-        raise fail("guideline", f"标注规范版本应为 {GUIDELINE_VERSION}")
+    if values["role"] == "unrelated" and OFFICE_TOPICS.intersection(topics):
+        raise fail("topics", "与检察院无关的文本不能有检察院自己的主题")
+    if row.get("guideline", GUIDELINE_VERSION) not in range(1, GUIDELINE_VERSION + 1):
+        raise fail("guideline", f"标注规范版本应为 1 至 {GUIDELINE_VERSION}")
     return Example(**values, topics=frozenset(topics), needs_answer=row["needs_answer"], sensitive=row["sensitive"])
 
 

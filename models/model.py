@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.calibrate import F64, I64, Sigmoid, Softmax
 from models.features import Extractor, Raw, Vocabulary, batches, prepare
 from models.office_names import OfficeNames
-from models.taxonomy import BINARY, ROLES, SENTIMENTS, TOPICS
+from models.taxonomy import BINARY, OFFICE_TOPICS, ROLES, SENTIMENTS, TOPICS
 
 F32 = NDArray[np.float32]
 
@@ -20,6 +20,8 @@ ROLE_AT: Final = slice(0, len(ROLES))
 SENTIMENT_AT: Final = slice(ROLE_AT.stop, ROLE_AT.stop + len(SENTIMENTS))
 BINARY_AT: Final = slice(SENTIMENT_AT.stop, SENTIMENT_AT.stop + len(TOPICS) + len(BINARY))
 WIDTH: Final = BINARY_AT.stop
+_UNRELATED: Final = ROLES.index("unrelated")
+_OFFICE_TOPIC: Final = np.array([label in OFFICE_TOPICS for label in TOPICS + BINARY])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +69,10 @@ class Decision:
         role_p = self.role(margins[:, ROLE_AT])
         sentiment_p = self.sentiment(margins[:, SENTIMENT_AT])
         binary_p = self.binary(margins[:, BINARY_AT])
-        return Scores(
-            role_p,
-            self.role.choose(role_p),
-            sentiment_p,
-            self.sentiment.choose(sentiment_p),
-            binary_p,
-            binary_p >= self.thresholds,
-        )
+        role = self.role.choose(role_p)
+        # The office's own topics are given only where the office is (guideline).
+        given = (binary_p >= self.thresholds) & ~((role == _UNRELATED)[:, None] & _OFFICE_TOPIC)
+        return Scores(role_p, role, sentiment_p, self.sentiment.choose(sentiment_p), binary_p, given)
 
 
 @dataclass(frozen=True, slots=True)

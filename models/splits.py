@@ -73,11 +73,19 @@ def split_by(corpus: Corpus, families: frozenset[str]) -> Split:
 
 
 def write_split(corpus: Corpus, folder: Path = CORPUS_DIR) -> Split:
-    """Chooses the held-out families and stores them with the hash of the held-out part."""
-    split = split_by(corpus, choose_held_out(corpus.examples))
-    body = {"held_out_families": sorted(split.families), "held_out_hash": split.held_out_hash,
-            "held_out": len(split.held_out), "train": len(split.train)}  # fmt: skip
-    (folder / SPLIT_FILE).write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    """Stores which families are held out, with the hash of their texts.
+
+    A family stays on the side where it is: the choice is only among families that the stored file does not name.
+    """
+    path = folder / SPLIT_FILE
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    held, trained = (frozenset(stored.get(key, ())) for key in ("held_out_families", "train_families"))
+    new = [example for example in corpus.examples if example.family not in held | trained]
+    chosen = held.intersection(corpus.families) | (choose_held_out(new) if new else frozenset())
+    split = split_by(corpus, chosen)
+    body = {"held_out_families": sorted(chosen), "train_families": sorted(set(corpus.families) - chosen),
+            "held_out_hash": split.held_out_hash, "held_out": len(split.held_out), "train": len(split.train)}  # fmt: skip
+    path.write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return split
 
 

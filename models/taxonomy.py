@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 TAXONOMY_VERSION: Final = 1
-GUIDELINE_VERSION: Final = 1
+GUIDELINE_VERSION: Final = 2  # a text that both labellings read alike keeps the 1 it was labelled under
 
 ROLES: Final[tuple[str, ...]] = ("addressed", "subject", "mentioned", "other_office", "unrelated")
 SENTIMENTS: Final[tuple[str, ...]] = ("negative", "neutral", "positive")

@@ -16,7 +16,7 @@ from models.taxonomy import ROLES, SENTIMENTS, TOPICS
 CORPUS = read_corpus()
 GOOD = {
     "id": "t-1", "text": "检察院的电话打不通", "style": "topic", "scenario": "s", "family": "f", "role": "subject",
-    "sentiment": "negative", "topics": ["service_access"], "needs_answer": False, "sensitive": False, "guideline": 1,
+    "sentiment": "negative", "topics": ["service_access"], "needs_answer": False, "sensitive": False, "guideline": 2,
 }  # fmt: skip
 
 
