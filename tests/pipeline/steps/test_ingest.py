@@ -20,6 +20,7 @@ from pipeline.desk.tables import BatchRow, Counter, Quarantined, RegistryAlias, 
 from pipeline.errors import RetryLater
 from pipeline.settings import load_home
 from pipeline.spool import Spool
+from pipeline.urls import CANONICALISER_VERSION
 
 SECRET = "桐花巷的灯笼在第三个路口等你"
 
@@ -92,6 +93,17 @@ def test_every_form_of_an_address_is_one_document(house: House) -> None:
     assert {(a.alias, a.id) for a in house.rows(RegistryAlias)} == {
         (ident(n), ident("desktop")) for n in ("mobile", "amp")
     }
+
+
+def test_an_id_of_an_older_canonicaliser_stays(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.registry.CANONICALISER_VERSION", "1")
+    house.ingest(article("first name"))
+    monkeypatch.undo()
+    again = article("today's name", "更正：检察院通报的数字有误。", aliases=(ident("first name"),))
+    house.ingest(again, article("another"), now=NOW + HOUR)
+    assert house.item("today's name") is None and house.revision("first name") == 2 and house.found("") == 2
+    versions = {row.id: row.canonicaliser for row in house.rows(RegistryRow)}
+    assert versions == {ident("first name"): "1", ident("another"): CANONICALISER_VERSION}
 
 
 def test_near_copies_share_a_story_across_batches(house: House) -> None:
