@@ -22,6 +22,9 @@ ACTIONS: dict[str, str] = {
     "view": "查看",
     "evidence": "查看证据",
     "export": "导出",
+    "save_search": "保存检索",
+    "rename_search": "改检索名称",
+    "discard_search": "取消保存检索",
     "acknowledge": "签收",
     "complete_task": "完成任务",
     "skip_task": "跳过任务",
@@ -38,6 +41,7 @@ PLACES: dict[str, str] = {
     "issues": "议题列表",
     "incidents": "处置列表",
     "digests": "周报列表",
+    "searches": "保存的检索",
     "sources": "信源",
     "inbox": "收件箱",
     "people": "人员",
@@ -46,6 +50,9 @@ PLACES: dict[str, str] = {
 }
 DETAILS: dict[str, str] = {
     "q": "检索词",
+    "name": "名称",
+    "was": "原名",
+    "shared": "单位共用",
     "total": "命中",
     "rows": "行数",
     "channel": "渠道",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
@@ -13,6 +14,7 @@ from starlette.responses import Response
 
 from console.asking import Ask
 from console.hits import marked, readings
+from console.saved_view import find_saved, saved_searches
 from console.words import full_time, level_words
 from models.taxonomy import ROLE_NAMES, SENTIMENT_NAMES, TOPIC_NAMES, display_name
 from pipeline.index.engine import Bucket, Field, Search
@@ -28,6 +30,7 @@ FILTERS: tuple[tuple[str, Field, frozenset[str]], ...] = (
     ("role", "role", frozenset(ROLE_NAMES)),
     ("level", "level", frozenset("1234")),
 )
+NAMES = (*(name for name, _, _ in FILTERS), "from", "to", "needs", "sensitive", "stories")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,10 @@ class Asked:
         return urlencode({"q": self.query, **{k: v for k, v in self.values.items() if v}})
 
 
-def read_search(ask: Ask) -> Asked:
-    """Never raises: what can't be read is said in `problem`."""
-    query = ask.query.get("q", "").strip()
-    names = [*(name for name, _, _ in FILTERS), "from", "to", "needs", "sensitive", "stories"]
-    values = {name: ask.query.get(name, "").strip() for name in names}
+def read_search(ask: Ask, form: Mapping[str, str]) -> Asked:
+    """What `form` (an address's query, a saved search) asks for. Never raises: what can't be read is said in `problem`."""
+    query = form.get("q", "").strip()
+    values = {name: form.get(name, "").strip() for name in NAMES}
     try:
         filters: dict[Field, tuple[str, ...]] = {
             field: (values[name],) for name, field, known in FILTERS if _known(values[name], known)
@@ -73,7 +75,11 @@ def read_search(ask: Ask) -> Asked:
 
 
 def search(ask: Ask) -> Response:
-    asked = read_search(ask)
+    return show(ask, read_search(ask, ask.query))
+
+
+def show(ask: Ask, asked: Asked, refused: str = "") -> Response:
+    """The page with its hits; `refused`: why this search was not saved."""
     problem, hits, total, after, bars = asked.problem, [], 0, None, []
     if asked.search is not None:
         try:
@@ -87,8 +93,12 @@ def search(ask: Ask) -> Response:
     )
     return ask.page(
         "search.html",
-        status=400 if problem else 200,
+        status=400 if problem else 422 if refused else 200,
         asked=asked,
+        refused=refused,
+        saved_as=ask.form.get("name", ""),
+        saved=saved_searches(ask),
+        opened=find_saved(ask, ask.query.get("saved", "")),
         problem=problem,
         hits=readings(ask, hits),
         total=total,
@@ -100,7 +110,7 @@ def search(ask: Ask) -> Response:
 
 def export(ask: Ask) -> Response:
     """The same search as CSV: whole items only, at most 5,000, cells that a spreadsheet would run made harmless."""
-    asked = read_search(ask)
+    asked = read_search(ask, ask.query)
     if asked.search is None:
         return ask.page("error.html", 400, code=400, message=f"查询有误：{asked.problem}")
     items: list[Item] = []

@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from models.taxonomy import ROLES, TOPICS
+from pipeline.alerts.persons import PERSON
 from pipeline.errors import ConfigurationError
 from pipeline.records import Channel
 from pipeline.settings.yaml_files import Strict, load_model
@@ -22,13 +23,12 @@ from pipeline.settings.yaml_files import Strict, load_model
 SubjectKind = Literal["issue", "item", "source"]
 
 # What people may try to write, and why it is refused.
-_PERSON = "规则不能针对某个人或某句话：听见只关注事情，不关注人（章程第 6 条）"
 _SENTIMENT = "批评不是风险：情感倾向不能作为规则条件（章程第 6 条）"
 _REFUSED: dict[str, str] = {
     **dict.fromkeys(
         ("person", "persons", "name_contains", "author", "authors", "user", "account", "title_contains", "text_contains",
          "contains", "keyword", "keywords", "words", "query"),
-        _PERSON,
+        f"规则{PERSON}",
     ),
     **dict.fromkeys(("sentiment", "sentiments", "negative", "tone", "emotion"), _SENTIMENT),
 }  # fmt: skip

@@ -384,6 +384,22 @@ class DigestRow(Base):
     created_at: Mapped[datetime]
 
 
+class SavedSearch(Base):
+    """A search that somebody keeps under a name (charter 6: never on a person's). Shared: `office_ids` see it, else its owner alone."""
+
+    __tablename__ = "saved_searches"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64), index=True)  # sign-in name
+    office_ids: Mapped[list[str]]
+    shared: Mapped[bool] = mapped_column(Boolean, default=False)
+    name: Mapped[str] = mapped_column(String(64))
+    query: Mapped[str] = mapped_column(Text)
+    filters: Mapped[dict[str, Any]]  # as the desk's form has them: {"channel": "media", "from": "2026-11-01", …}
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(Integer, default=1)
+
+
 # --- who works here ------------------------------------------------------------------------------------------------------
 
 
