@@ -59,6 +59,8 @@ def check(file: Path, now: datetime | None) -> None:
     sink = try_source(home, chosen, at)
     report = sink.tally.report(chosen, at, at)
     click.echo(report.message)
+    if chosen.kind == "drop" and not report.fetched:
+        click.echo(f"{home.path(chosen.folder)} 里没有等着读的文件。")
     if chosen.channel in ("official", "media"):
         _show(sorted(sink.found.values(), key=lambda c: c.occurred_at, reverse=True))
     elif sink.found:

@@ -6,7 +6,9 @@ import re
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from cssselect import HTMLTranslator, SelectorError
+from lxml import etree
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.records import Channel
 from pipeline.settings.json_api import JsonApi
@@ -46,6 +48,19 @@ class Selectors(Strict):
     post_author: str = Field(default="", description="论坛：发言人；只用来数有几个不同的人，读到时就地打散，不保存")
     post_text: str = Field(default="", description="论坛：一楼的正文")
     post_date: str = Field(default="", description="论坛：一楼的时间")
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_read(cls, value: str | list[str]) -> str | list[str]:
+        for selector in [value] if isinstance(value, str) else value:
+            try:
+                if selector.startswith(("/", "(", ".//")):
+                    etree.XPath(selector)
+                elif selector:
+                    HTMLTranslator().css_to_xpath(selector)
+            except (SelectorError, etree.XPathError) as error:
+                raise ValueError(f"选择器写错了：{selector}（{error}）") from None
+        return value
 
 
 class Columns(Strict):

@@ -15,6 +15,9 @@ from crawlers.spiders.parts import is_part
 LONG = (
     "清江市人民检察院昨日通报一起公益诉讼案件的办理情况，案件涉及饮用水源地保护，检察机关已向主管部门制发检察建议。" * 3
 )
+RSS_090 = """<?xml version="1.0"?><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+xmlns="http://my.netscape.com/rdf/simple/0.9/"><channel><title>x</title></channel>
+<item><title>老式订阅</title><link>http://a.example/1.html</link></item></rdf:RDF>"""
 RSS_091 = """<?xml version="1.0"?><rss version="0.91"><channel><title>x</title><item><title>老式订阅</title>
 <link>http://a.example/1.html</link><description>摘要</description></item></channel></rss>"""
 RSS_10 = """<?xml version="1.0"?><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -50,13 +53,14 @@ JSON_FEED = json.dumps(
 @pytest.mark.parametrize(
     ("feed", "content", "author"),
     [
+        (RSS_090, False, ""),
         (RSS_091, False, ""),
         (RSS_10, False, "笔名甲"),
         (RSS_20, True, ""),
         (ATOM, True, "笔名甲"),
         (JSON_FEED, True, "笔名甲"),
     ],
-    ids=["RSS 0.91", "RSS 1.0", "RSS 2.0", "Atom", "JSON Feed"],
+    ids=["RSS 0.90", "RSS 0.91", "RSS 1.0", "RSS 2.0", "Atom", "JSON Feed"],
 )
 def test_every_form_of_feed(feed: str, content: bool, author: str) -> None:
     (entry,) = feed_entries(feed.encode())

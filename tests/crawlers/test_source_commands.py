@@ -97,6 +97,14 @@ def test_a_drop_folder_is_read_and_left_as_it_is(house: House, tmp_path: Path) -
         ),
         ("id: x1\nname: n\nkind: rss\nchannel: official\n", "第 3 行：kind：只能是"),
         ("id: x1\nname: [\n", "YAML 写法有误"),
+        (
+            "id: x1\nname: n\nkind: listing\nchannel: media\nurls: ['http://a.example/']\nselectors:\n  link: 'ul >'\n",
+            "第 7 行：selectors.link：选择器写错了",
+        ),
+        (
+            "id: x1\nname: n\nkind: listing\nchannel: media\nurls: ['http://a.example/']\nselectors:\n  link: a\n  body: '//div['\n",
+            "第 8 行：selectors.body：选择器写错了",
+        ),
     ],
 )
 def test_a_mistake_names_file_line_and_field(tmp_path: Path, text: str, words: str) -> None:
@@ -118,16 +126,22 @@ def drafted(site: Site, path: str, folder: Path) -> tuple[Source, str]:
     code, out, err = tingjian("new", site.url + path, "--allow-private", cwd=folder)
     assert code == 0, err
     file = folder / "drafted.yaml"
-    file.write_text(out.replace("delay_seconds: 3", "delay_seconds: 0"), encoding="utf-8")
+    file.write_text(out, encoding="utf-8")
     return load_model(file, Source), out
 
 
 def test_a_list_is_drafted_and_the_draft_reads_it(site: Site, tmp_path: Path) -> None:
     portal(site)
-    source, text = drafted(site, "/xw/", tmp_path)
+    file = tmp_path / "new.yaml"
+    code, out, err = tingjian("new", site.url + "/xw/", "--allow-private", "-o", file, cwd=tmp_path)
+    assert code == 0 and str(file) in out, err
+    text, source = file.read_text(encoding="utf-8"), load_model(file, Source)
     assert source.kind == "listing" and source.selectors.link == "div.commonList_con ul li a" and not source.enabled
     assert source.name == "清江市人民检察院" and "这一页上有 12 条" in text
-    code, out, _err = tingjian("check", tmp_path / "drafted.yaml", cwd=tmp_path)
+    code, _out, err = tingjian("new", site.url + "/xw/", "--allow-private", "-o", file, cwd=tmp_path)
+    assert code == 1 and "已经存在" in err and file.read_text(encoding="utf-8") == text
+    file.write_text(text.replace("delay_seconds: 3", "delay_seconds: 0"), encoding="utf-8")
+    code, out, _err = tingjian("check", file, cwd=tmp_path)
     assert code == 0 and "第0条要闻消息标题" in out
 
 
@@ -151,7 +165,6 @@ def test_feeds_and_sitemaps_are_found(site: Site, tmp_path: Path) -> None:
     assert source.kind == "feed" and source.urls == [site.url + "/rss.xml"]
     assert "# kind: listing" in text and "# kind: sitemap" in text and f'# urls: ["{site.url}/map.xml"]' in text
     assert drafted(site, "/rss.xml", tmp_path)[0].kind == "feed"
-    assert drafted(site, "/map.xml", tmp_path)[0].kind == "sitemap"
 
 
 def test_a_forum_and_json_are_drafted(site: Site, tmp_path: Path) -> None:
@@ -169,7 +182,6 @@ def test_a_forum_and_json_are_drafted(site: Site, tmp_path: Path) -> None:
     site.put("/api", json.dumps({"code": 0, "data": {"list": rows}}), Content_Type="application/json")
     source, _text = drafted(site, "/api", tmp_path)
     assert source.api is not None and source.api.items == "data.list" and source.api.fields.text == "docContent"
-    assert tingjian("check", tmp_path / "drafted.yaml", cwd=tmp_path)[0] == 0
 
 
 def test_a_profile_or_a_private_address_is_no_source(site: Site, tmp_path: Path) -> None:
@@ -179,20 +191,10 @@ def test_a_profile_or_a_private_address_is_no_source(site: Site, tmp_path: Path)
         (site.url + "/u/5", ["--allow-private"], "个人主页不能作为来源"),
         (site.url + "/blog", ["--allow-private"], "个人主页不能作为来源"),
         (site.url + "/", [], "内网地址"),
-        ("http://name:word@a.example/", [], "用户名和密码"),
         ("ftp://a.example/", [], "不是网页地址"),
     ):
         code, out, err = tingjian("new", url, *flags, cwd=tmp_path)
         assert code == 1 and words in err and out == "", (url, err)
-
-
-def test_a_draft_never_overwrites(site: Site, tmp_path: Path) -> None:
-    portal(site)
-    file = tmp_path / "new.yaml"
-    assert tingjian("new", site.url + "/xw/", "--allow-private", "-o", file, cwd=tmp_path)[0] == 0
-    written = file.read_bytes()
-    code, _out, err = tingjian("new", site.url + "/xw/", "--allow-private", "-o", file, cwd=tmp_path)
-    assert code == 1 and "已经存在" in err and file.read_bytes() == written
 
 
 def test_the_schema_knows_every_template(tmp_path: Path) -> None:
