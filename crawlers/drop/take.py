@@ -73,6 +73,7 @@ def _take(path: Path, sink: Sink, stopping: Callable[[], bool], known: bool) -> 
     try:
         mark_id = sink.id_of(f"file\0{sink.source.id}\0{content_hash(path)}")
         if known and sink.ledger.get(mark_id) is not None:
+            sink.tally.fetched += 1
             sink.tally.refused["copy"] += 1
             settle(sink.home, sink.source, path, sink.now)
             return True

@@ -143,6 +143,7 @@ def test_a_file_is_taken_once_also_under_another_name(house: House, drop: Path) 
     for day, name in enumerate(("a.csv", "a.csv", "同一份 (副本).csv")):
         (drop / name).write_text(text, encoding="utf-8")
         report = run(house, NOW + timedelta(hours=day))
+        assert report["status"] == "ok" and ("已经读过的文件 1 次" in report["message"]) == bool(day)
         assert report["refused"] == ({"copy": 1} if day else {}) and len(report["quarantined"]) == (day == 0)
     assert len(house.captures()) == 1 and not list(drop.glob("*.csv"))
     assert len(list((drop / "done").iterdir())) == 3
