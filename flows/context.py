@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
+from models.errors import ModelsError
 from pipeline.alerts.rules import load_rules
 from pipeline.desk.database import Database
 from pipeline.errors import ConfigurationError, RetryLater, TingjianError
@@ -109,6 +110,8 @@ def run_command(command: Callable[[], Any]) -> None:
         _leave(f"配置有误：{error}", EXIT_CONFIGURATION)
     except RetryLater as error:
         _leave(f"稍后再试：{error}", EXIT_RETRY)
+    except ModelsError as error:
+        _leave(str(error), EXIT_CONFIGURATION)
     except TingjianError as error:
         _leave(str(error), 1)
     except OSError as error:

@@ -24,7 +24,7 @@ class CorpusError(ModelsError):
     """A corpus file is malformed; names file, line and field."""
 
     def __init__(self, file: Path | str, line: int, field: str, why: str) -> None:
-        super().__init__(f"语料 {file} 第 {line} 行,字段 {field}: {why}")
+        super().__init__(f"语料 {file} 第 {line} 行，字段 {field}：{why}")
         self.file, self.line, self.field, self.why = str(file), line, field, why
 
 
@@ -32,7 +32,7 @@ class ArtifactError(ModelsError):
     """A trained model cannot be used; the message says what to do."""
 
     def __init__(self, folder: Path | str, why: str) -> None:
-        super().__init__(f"模型 {folder} 不可用: {why}。{RETRAIN_HINT}")
+        super().__init__(f"模型 {folder} 不可用：{why}。{RETRAIN_HINT}")
         self.folder, self.why = str(folder), why
 
 

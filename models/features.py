@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -227,12 +227,13 @@ class Vocabulary:
         return len(self.buckets)
 
     @classmethod
-    def fit(cls, raws: Sequence[Raw], min_texts: int) -> Vocabulary:
+    def fit(cls, raws: Iterable[Raw], min_texts: int) -> Vocabulary:
         """Keeps the buckets that at least `min_texts` texts share."""
         frequency = np.zeros(1 << BUCKET_BITS, dtype=np.int64)
         words = np.zeros(1 << BUCKET_BITS, dtype=np.bool_)
-        total = sum(raw.size for raw in raws)
+        total = 0
         for raw in raws:
+            total += raw.size
             keys = np.unique(raw.documents << BUCKET_BITS | raw.buckets)
             frequency += np.bincount(keys & ((1 << BUCKET_BITS) - 1), minlength=1 << BUCKET_BITS)
             words[raw.buckets[raw.is_word]] = True
