@@ -14,7 +14,7 @@ from flows.read_commands import read
 from flows.setup_commands import init, status, user
 from flows.source_commands import source
 from flows.step_commands import crawl, digest, dispatch, ingest, upkeep, watch
-from flows.up_commands import schedule, up
+from flows.up_commands import schedule, up, worker
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,6 +44,7 @@ for command in (
     digest,
     upkeep,
     schedule,
+    worker,
     train,
     score,
     kibana,

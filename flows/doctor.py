@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from flows.context import check_configuration, clock, home_option, now_option, opened
-from pipeline.errors import RetryLater, TingjianError
+from pipeline.errors import ConfigurationError, RetryLater, TingjianError
 from pipeline.settings import Home, load_home
 from pipeline.steps.locks import only_one
 
@@ -53,7 +53,10 @@ def doctor(data_dir: Path, now: datetime | None) -> None:
         problems.append(f"配置：{error}")
     else:
         problems += _configuration(home, clock(now))
-        problems += _data(home, now)
+        try:
+            problems += _data(home, now)
+        except (RetryLater, ConfigurationError) as error:
+            problems.append(f"数据没有检查完：{error}")
         hints += _hints_of_configuration(home, clock(now))
     for problem in problems:
         click.echo(f"✗ {problem}")

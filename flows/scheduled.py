@@ -15,8 +15,11 @@ from typing import Literal
 from prefect import flow, serve
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
+from prefect.client.schemas.objects import StateType
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval
+from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
 
 from flows.processes import tingjian
@@ -95,6 +98,20 @@ def register(home: Path, weekday: int, hour: int, pool: str) -> list[str]:
     for deployment in deployments:
         deployment.apply(work_pool_name=pool)
     return [deployment.name for deployment in deployments]
+
+
+def bury_pool(pool: str) -> int:
+    """Mark the pool's runs that are under way as crashed: at the start of its one worker they are a dead one's. How many."""
+    states = {"type": {"any_": [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]}}
+    under_way = FlowRunFilter.model_validate({"state": states})
+    ours = WorkPoolFilter.model_validate({"name": {"any_": [pool]}})
+    dead = 0
+    with get_client(sync_client=True) as client:
+        while runs := client.read_flow_runs(flow_run_filter=under_way, work_pool_filter=ours, limit=200):
+            for run in runs:
+                client.set_flow_run_state(run.id, Crashed(message="process ended before the flow did"), force=True)
+            dead += len(runs)
+    return dead
 
 
 def _deployments(home: Path, weekday: int, hour: int) -> list[RunnerDeployment]:

@@ -6,6 +6,7 @@ accepted doubles nothing.
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import time
@@ -36,6 +37,7 @@ _LATER = frozenset({408, 429, 500, 502, 503, 504})
 T = TypeVar("T")
 # Only `tingjian index migrate` asks for tasks, which the client calls a preview in 8.x.
 warnings.filterwarnings("ignore", category=GeneralAvailabilityWarning)
+logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # each try that failed; we say it once, in words
 
 
 class RequestRefused(QuarantineError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,11 @@ from pipeline.errors import RetryLater, storage
 
 
 @contextmanager
-def only_one(home: Path, step: str) -> Iterator[None]:
-    """Hold `<home>/run/<step>.lock`. Raises RetryLater where another process has it."""
+def only_one(home: Path, step: str, inherited: bool = False) -> Iterator[None]:
+    """Hold `<home>/run/<step>.lock`. Raises RetryLater where another process has it.
+
+    `inherited`: also through `os.exec`, by the program that this process becomes.
+    """
     folder = home / "run"
     with storage("数据目录"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -22,4 +26,5 @@ def only_one(home: Path, step: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RetryLater(f"另一个进程正在执行 {step}") from None
+        os.set_inheritable(lock.fileno(), inherited)
         yield

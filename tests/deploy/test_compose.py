@@ -9,7 +9,11 @@ from __future__ import annotations
 import copy
 import json
 import re
+import subprocess
+import sys
+import tomllib
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,8 @@ import pytest
 import yaml
 from composed import DEPLOY, IMAGE, VARIABLE, compose, example
 from jsonschema import Draft202012Validator
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from pipeline.settings import load_model
 from pipeline.settings.home import Settings
@@ -173,6 +179,25 @@ def test_the_image_holds_no_secret_and_installs_only_what_is_locked() -> None:
     assert ignored[1] == "*" and {"deploy/.env", "deploy/config"} <= set(ignored)
     root = DEPLOY.parent
     assert all((root / line[1:]).exists() for line in ignored if line.startswith("!"))
+
+
+def test_the_image_has_what_the_product_brings_and_no_tool_of_development() -> None:
+    root = DEPLOY.parent
+    said = subprocess.run([sys.executable, "deploy/images/locked.py", "setuptools"], cwd=root, capture_output=True, text=True, check=True)
+    held = {canonicalize_name(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", said.stdout, re.M)}
+    assert not held & {"pytest", "pytest-xdist", "mypy", "ruff", "hypothesis", "import-linter", "playwright", "xlwt"}
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    waiting, wanted = list(project["dependencies"]), set[tuple[str, str]]()
+    while waiting:  # as the installed packages themselves say it
+        requirement = Requirement(waiting.pop())
+        name = canonicalize_name(requirement.name)
+        for extra in ["", *requirement.extras]:
+            if (name, extra) not in wanted:
+                wanted.add((name, extra))
+                brought = map(Requirement, metadata.requires(name) or ())
+                waiting += [str(r).partition(";")[0] for r in brought if r.marker is None or r.marker.evaluate({"extra": extra})]
+    assert {name for name, _ in wanted} <= held
+    assert of("RUN")[1].startswith("python deploy/images/locked.py setuptools > /tmp/locked.txt")
 
 
 def test_folders_that_volumes_cover_belong_to_the_user() -> None:

@@ -235,6 +235,29 @@ def test_the_worker_runs_a_step_and_the_desk_answers(stack: Stack) -> None:
     assert "登录链接（24 小时内用一次）" in stack.log("desk")
 
 
+def test_runs_that_a_stopped_worker_left_under_way_are_marked_at_the_next_start(stack: Stack) -> None:
+    stack.stop("worker")
+    url = stack.environment("worker")["PREFECT_API_URL"]
+    with httpx.Client(base_url=url, trust_env=False, auth=("tingjian", "for-tests"), timeout=30) as client:
+        steps = client.get("/deployments/name/steps/steps").json()["id"]
+        left = []
+        for state in ("RUNNING", "PENDING"):
+            run = client.post(f"/deployments/{steps}/create_flow_run", json={"parameters": {"home": "x", "names": []}}).json()
+            answer = client.post(f"/flow_runs/{run['id']}/set_state", json={"state": {"type": state}, "force": True})
+            assert answer.status_code == 201
+            left.append(run["id"])
+        elsewhere = client.post("/flow_runs/", json={"flow_id": run["flow_id"], "state": {"type": "RUNNING"}}).json()["id"]
+        stack.start("worker", PREFECT_WORKER_WEBSERVER_PORT=stack.ports["8080"])
+        stack.wait("worker")
+        found = {i: client.get(f"/flow_runs/{i}").json()["state_type"] for i in (*left, elsewhere)}
+    assert found == {**dict.fromkeys(left, "CRASHED"), elsewhere: "RUNNING"}  # another pool's is none of ours
+    second = subprocess.run(
+        stack.native(service("worker", stack.values)["command"]), cwd=ROOT, env=stack.environment("worker"),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert second.returncode == 75 and "另一个进程正在执行 worker" in second.stderr
+
+
 def test_each_ends_in_its_grace(stack: Stack) -> None:
     """SIGTERM, as `docker compose stop` sends it. Last of this file: it ends the stack.
 
