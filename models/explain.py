@@ -12,14 +12,18 @@ from models.model import Linear
 from models.office_names import DISPLAY, OfficeNames
 from models.taxonomy import columns
 
+# What no word did: punctuation and single marks, length and form of the text, and where each text starts from.
+MARKS, SHAPE, START = OTHERS = ("（标点符号）", "（篇幅与形式）", "（起点）")
+
 
 def moving_words(
     linear: Linear, extractor: Extractor, text: str, office: OfficeNames | None, label: str
 ) -> list[tuple[str, float]]:
-    """Words of `text` with their part of the margin of `label`, strongest first; exact but for the text's shape.
+    """Words of `text` with their part of the margin of `label`, strongest first, and OTHERS; all sum to the margin.
 
     A linear margin is a sum over n-gram occurrences and word groups, so each part is the model's own, not an estimate.
-    Raises KeyError for an unknown label.
+    Overlapping n-grams are shared out over their characters and these merged into words. Raises KeyError for an
+    unknown label.
     """
     if label not in columns():
         raise KeyError(label)
@@ -53,4 +57,8 @@ def moving_words(
         if name and (name[0].isalnum() or token in DISPLAY):
             words[name] += float(moved[place : place + len(token)].sum())
         place += len(token)
+    shape = [at for at, name in enumerate(DENSE_NAMES) if name.startswith("shape:")]
+    words[MARKS] = float(moved.sum()) - sum(words.values())
+    words[SHAPE] = float(raw.dense[0, shape] @ linear.dense_weights[shape, at])
+    words[START] = float(linear.intercept[at])
     return sorted(words.items(), key=lambda pair: -abs(pair[1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import re
 from collections.abc import Callable, Iterable
 from typing import Final, Literal, cast
 
@@ -14,6 +15,7 @@ from models.words import LEGAL_WORDS, STOP_WORDS
 Engine = Literal["rjieba", "jieba"]
 ENGINES: Final[tuple[Engine, ...]] = ("rjieba", "jieba")
 DEFAULT_ENGINE: Final[Engine] = "rjieba"
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 class Segmenter:
@@ -36,8 +38,8 @@ class Segmenter:
         self.words_version = f"{engine}-{release}-{digest}"
 
     def cut(self, text: str) -> list[str]:
-        """All tokens in order, punctuation and white space too; joined they are the text again."""
-        tokens = self._cut(text)
+        """All tokens in order, punctuation and white space too; joined they are the text again (lone surrogates as �)."""
+        tokens = self._cut(text if text.isascii() else _SURROGATES.sub("\ufffd", text))
         return tokens if sum(map(len, tokens)) == len(text) else list(text)
 
     def words(self, text: str) -> list[str]:

@@ -15,6 +15,7 @@ from console.asking import Ask, missing
 from console.desk import Desk
 from console.hits import opening
 from models.errors import ModelsError
+from models.explain import OTHERS
 from pipeline.desk.tables import IssueRow
 from pipeline.errors import Refused
 from pipeline.index.engine import Search
@@ -139,5 +140,6 @@ def _words(desk: Desk, item: Item, label: str) -> tuple[tuple[str, float], ...]:
         moved = desk.scorer.explain(body[:READ_MOST], desk.names_of(item.office_id), label)
     except (ModelsError, KeyError, ValueError):
         return ()
-    strongest = sorted((m for m in moved if m[0].strip()), key=lambda m: -abs(m[1]))[:8]
-    return tuple(sorted(strongest, key=lambda m: -m[1]))
+    strongest = sorted((m for m in moved if m[0] not in OTHERS), key=lambda m: -abs(m[1]))[:8]
+    rest = sum(weight for _, weight in moved) - sum(weight for _, weight in strongest)
+    return (*sorted(strongest, key=lambda m: -m[1]), ("其余", rest))
