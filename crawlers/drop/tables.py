@@ -23,7 +23,9 @@ MOST_MARKUP = 20_000_000  # a tree takes many times its text
 MOST_UNZIPPED = 200_000_000
 MOST_RATIO = 200  # a real sheet shrinks to a tenth or a thirtieth
 MOST_ROWS = 200_000
-MOST_CELLS = 256  # of one row
+MOST_COLUMNS = 256
+MOST_CELLS = 20_000_000  # of one file, empty ones too: a cell at the far end makes a row of 16,384
+MOST_BLANK = 10_000  # empty rows on end
 EXTRA = "\0extra"  # key of a row whose cells can't be told apart
 Row = Mapping[str, Cell]
 Rows = Iterator[tuple[int, list[Cell]]]
@@ -42,17 +44,22 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
         yield from _json_lines(path)
         return
     header: list[str] = []
+    blank = seen = 0
     for number, cells in _rows(path):
-        if number > MOST_ROWS:
+        seen, blank = seen + len(cells), blank + 1
+        if number > MOST_ROWS or blank > MOST_BLANK or seen > MOST_CELLS:
             raise QuarantineError("too_large", "rows")
-        words = [str(c).strip() if c is not None else "" for c in cells]
+        words = [str(c).strip() if c is not None else "" for c in cells[:MOST_COLUMNS]]
         if not any(words):
             continue
+        blank = 0
         if not header:
             if sum(1 for w in words if w) > 1:  # above it stands perhaps a merged title
                 header = words
             continue
-        row = dict(zip(header, [*cells, *([None] * len(header))], strict=False))  # short rows end in empty cells
+        row = dict(
+            zip(header, [*cells[:MOST_COLUMNS], *([None] * len(header))], strict=False)
+        )  # short rows end in empty cells
         if any(words[len(header) :]):
             row[EXTRA] = None
         yield number, row
@@ -130,7 +137,7 @@ def _xlsx(path: Path) -> Rows:
         try:
             sheet = book.worksheets[0]
             sheet.reset_dimensions()  # some exporters write a wrong size
-            for number, cells in enumerate(sheet.iter_rows(values_only=True, max_col=MOST_CELLS), 1):
+            for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
                 yield number, [c if isinstance(c, (str, int, float, datetime)) else _plain(c) for c in cells]
         finally:
             book.close()
@@ -183,4 +190,4 @@ def _markup(path: Path) -> Rows:
                 if place.isdecimal() and len(place) < 4:  # XML leaves out empty cells
                     cells += [None] * (int(place) - 1 - len(cells))
                 cells.append(text_of(cell))
-        yield number, cells[:MOST_CELLS]
+        yield number, cells[:MOST_COLUMNS]
