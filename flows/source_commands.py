@@ -61,10 +61,11 @@ def check(file: Path, now: datetime | None) -> None:
     click.echo(report.message)
     if chosen.kind == "drop" and not report.fetched:
         click.echo(f"{home.path(chosen.folder)} 里没有等着读的文件。")
-    if chosen.channel in ("official", "media"):
+    institution = chosen.channel in ("official", "media")
+    if institution:
         _show(sorted(sink.found.values(), key=lambda c: c.occurred_at, reverse=True))
-    elif sink.found:
-        _count(sink)
+    if sink.found:
+        _count(sink, ("title", "text", "published_at") if institution else ("text", "published_at", "author"))
     for one in report.quarantined[:MOST_SHOWN]:
         place = f"{one['place']}：" if one["place"] else ""
         detail = f"（{one['detail']}）" if one["detail"] else ""
@@ -134,9 +135,9 @@ def _show(captures: list[Capture]) -> None:
         click.echo(f"    另有 {len(captures) - MOST_SHOWN} 条没有列出")
 
 
-def _count(sink: TryingSink) -> None:
-    """For what people wrote: how many fields were filled, no text (charter 2)."""
-    click.echo("各字段填上了多少（不显示文字）：")
+def _count(sink: TryingSink, wanted: tuple[str, ...]) -> None:
+    """How many captures have each field; all that is shown of what people wrote (charter 2)."""
+    click.echo("各字段填上了多少：")
     for name, words in _FIELDS.items():
-        if sink.filled[name] or name in ("text", "published_at", "author"):
+        if sink.filled[name] or name in wanted:
             click.echo(f"    {words}  {sink.filled[name]}/{len(sink.found)}")

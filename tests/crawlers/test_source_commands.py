@@ -58,7 +58,13 @@ def test_an_institutions_source_is_shown_masked_and_nothing_is_kept(site: Site, 
     before = files(house.folder)
     code, out, err = tingjian("check", house.folder / "config/sources/list.yaml", cwd=house.folder)
     assert code == 0 and err == ""
-    assert "2026-11-20 09:30  第0条要闻消息标题" in out and "测试日报，正文" in out and f"{site.url}/xw/t0.html" in out
+    assert (
+        "2026-11-20 09:30  第0条要闻消息标题" in out
+        and "标题  5/5" in out
+        and "发言人" not in out
+        and "测试日报，正文" in out
+        and f"{site.url}/xw/t0.html" in out
+    )
     assert "13900001111" not in out and LONG[:60] in out and "中途停止" not in out
     assert files(house.folder) == before and not house.home.staging.exists()
     details = [p for p in site.paths if "/t" in p and "robots" not in p]
