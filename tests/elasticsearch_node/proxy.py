@@ -1,4 +1,4 @@
-"""A loopback proxy before a real node: passes everything on, and can swallow an answer after the request was done."""
+"""A loopback proxy before a real node, which can swallow an answer after the request was done; and a server of another version."""
 
 from __future__ import annotations
 
@@ -59,3 +59,29 @@ class Proxy:
             self._ended.set()
             self._server.shutdown()
             self._server.server_close()
+
+
+@contextmanager
+def answering(product: str, number: str) -> Iterator[str]:
+    """The address of a loopback server that says it is such an Elasticsearch."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = f'{{"version": {{"number": "{number}"}}, "tagline": "You Know, for Search"}}'.encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("X-Elastic-Product", product)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()

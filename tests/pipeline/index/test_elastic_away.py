@@ -26,6 +26,7 @@ from pipeline.steps.ingest import ingest
 from pipeline.steps.reconcile import findings
 from pipeline.steps.troubles import standing
 from tests.elasticsearch_node.node import Node, free_port
+from tests.elasticsearch_node.proxy import answering
 
 ROOT = Path(__file__).resolve().parents[3]
 SOON = 30.0  # seconds in which a message must be out, whatever the cluster does
@@ -161,6 +162,31 @@ def test_a_cluster_that_is_away_at_the_start(tmp_path: Path) -> None:
     )
     assert said.returncode == 75 and "现有 读不到" in said.stdout and "✗ 索引：Elasticsearch 暂时用不了" in said.stdout
     office.db.close()
+
+
+def test_another_version_is_refused_at_the_start_and_said_where_we_run_already(tmp_path: Path) -> None:
+    with answering("Elasticsearch", "9.1.0") as url:
+        office = installation(tmp_path / "office", url)
+        at = ("--data-dir", str(office.home.folder))
+        for command in ("up", "ingest", "watch"):
+            if command == "ingest":
+                spool(office, "first", now=datetime.now(UTC))
+            said = subprocess.run(
+                [sys.executable, "-m", "flows", command, *at], cwd=ROOT, capture_output=True, text=True, check=False
+            )
+            assert said.returncode == 2 and "本程序只与 8.x 配合" in said.stderr, (command, said)
+        nobody_took(office, "版本不合时的事")
+        with (
+            running(office, "-c", DISPATCHER, at[1]),
+            running(office, "-m", "console.serve", *at),
+            signed_in(office) as desk,
+        ):
+            until(lambda: escalated(office, "版本不合时的事"), SOON)
+            until(lambda: answers(desk), SOON)
+            until(lambda: "本程序只与 8.x 配合" in troubles(office), SOON)
+            assert (page := desk.get("/")).status_code == 200 and "本程序只与 8.x 配合" in page.text
+            assert (page := desk.get("/search", params={"q": "检察院"})).status_code == 503 and "8.x" in page.text
+        office.db.close()
 
 
 def test_a_node_killed_and_one_that_hangs(mortal: Node, tmp_path: Path) -> None:

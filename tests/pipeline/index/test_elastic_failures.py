@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ from pipeline.steps.ingest import ingest
 from pipeline.steps.reconcile import findings
 from pipeline.steps.repair import repair
 from tests.elasticsearch_node.node import Node
-from tests.elasticsearch_node.proxy import Proxy
+from tests.elasticsearch_node.proxy import Proxy, answering
 
 CITY = Search(("city",))
 OURS = Search((OFFICE,))
@@ -247,25 +246,6 @@ def test_a_bulk_that_was_sent_twice_counts_each_document_once(office: ElasticOff
         slow.close()
 
 
-def answering(product: str, number: str) -> HTTPServer:
-    """A loopback server that says it is such an Elasticsearch."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = f'{{"version": {{"number": "{number}"}}, "tagline": "You Know, for Search"}}'.encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("X-Elastic-Product", product)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return HTTPServer(("127.0.0.1", 0), Handler)
-
-
 @pytest.mark.parametrize(
     ("product", "number", "words"),
     [
@@ -275,12 +255,5 @@ def answering(product: str, number: str) -> HTTPServer:
     ],
 )
 def test_a_server_of_another_version_is_refused_at_start(product: str, number: str, words: str) -> None:
-    server = answering(product, number)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    host = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
-        with pytest.raises(ConfigurationError, match=words):
-            _ = ElasticIndex(IndexSettings(engine="elasticsearch", hosts=[host]), ["city"]).server
-    finally:
-        server.shutdown()
-        server.server_close()
+    with answering(product, number) as host, pytest.raises(ConfigurationError, match=words):
+        _ = ElasticIndex(IndexSettings(engine="elasticsearch", hosts=[host]), ["city"]).server
