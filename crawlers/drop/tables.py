@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -81,7 +82,7 @@ def _rows(path: Path) -> Rows:
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, Row]]:
-    text, _charset = decode(path.read_bytes())
+    text = _text(path)
     for number, line in enumerate(text.split("\n"), 1):
         if number > MOST_ROWS:
             raise QuarantineError("too_large", "rows")
@@ -97,9 +98,18 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Row]]:
             yield number, {EXTRA: None}
 
 
+def _text(path: Path) -> str:
+    """Text in UTF-8, UTF-16 or GB18030. Only UTF-16 has NULs, on the side where ASCII has nothing."""
+    data = path.read_bytes()
+    if b"\0" in data and not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        little = data[1::2].count(0) > data[::2].count(0)
+        return data.decode("utf-16-le" if little else "utf-16-be", "replace").replace("\0", "")
+    return decode(data)[0]
+
+
 def _csv(path: Path) -> Rows:
     """Where a quote that never closes has swallowed rows, the lines are read as they stand."""
-    text, _charset = decode(path.read_bytes())
+    text = _text(path)
     delimiter = max(",\t;", key=text[:4000].count)
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
@@ -181,7 +191,7 @@ def _markup(path: Path) -> Rows:
     """The first table of an HTML page, or the rows of a spreadsheet in XML (2003)."""
     if path.stat().st_size > MOST_MARKUP:
         raise QuarantineError("too_large", "file")
-    text, _charset = decode(path.read_bytes())
+    text = _text(path)
     for number, row in enumerate(parse_html(text).iter("tr", "row"), 1):
         cells: list[Cell] = []
         for cell in row:

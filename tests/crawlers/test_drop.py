@@ -89,7 +89,7 @@ def test_bad_rows_are_set_aside_and_the_others_go_on(house: House, drop: Path) -
     assert report["fetched"] == 1 and report["captured"] == 3
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("delimiter", [",", "\t", ";"])
 def test_csv_in_every_encoding(house: House, drop: Path, encoding: str, delimiter: str) -> None:
     lines = [
