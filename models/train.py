@@ -16,7 +16,7 @@ from models.artifact import save_model
 from models.calibrate import F64, fit_sigmoid, fit_softmax, fit_thresholds
 from models.corpus_reader import Example, read_corpus
 from models.evaluate import report, table
-from models.features import Extractor, Raw, Vocabulary, batches, prepare
+from models.features import F32, Extractor, Raw, Vocabulary, batches, prepare
 from models.frequencies import count_words
 from models.model import BINARY_AT, ROLE_AT, SENTIMENT_AT, Decision, Linear, Model, read_texts
 from models.office_names import OTHER, OWN, RELATED, OfficeNames
@@ -143,11 +143,17 @@ def _strata(labels: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def fit_linear(raws: Sequence[Raw], labels: NDArray[np.bool_], weights: F64) -> Linear:
     """One class-balanced logistic regression per label over the same features."""
-    from sklearn.linear_model import LogisticRegression  # lazy: only training needs scikit-learn
-
     vocabulary = Vocabulary.fit(raws, MIN_TEXTS)
     dense = np.concatenate([raw.dense for raw in raws])
     matrix = hstack([vstack([vocabulary.matrix(raw) for raw in raws]), csr_matrix(dense)]).tocsr().astype(np.float64)
+    coefficients, intercept = fit_weights(matrix, labels, weights)
+    return Linear(vocabulary, coefficients[: vocabulary.width], coefficients[vocabulary.width :], intercept)
+
+
+def fit_weights(matrix: csr_matrix, labels: NDArray[np.bool_], weights: F64) -> tuple[F32, F32]:
+    """Coefficients (features x labels) and intercepts."""
+    from sklearn.linear_model import LogisticRegression  # lazy: only training needs scikit-learn
+
     coefficients = np.zeros((matrix.shape[1], labels.shape[1]), dtype=np.float32)
     intercept = np.zeros(labels.shape[1], dtype=np.float32)
     for column in range(labels.shape[1]):
@@ -160,7 +166,7 @@ def fit_linear(raws: Sequence[Raw], labels: NDArray[np.bool_], weights: F64) -> 
         ).fit(matrix, truth, sample_weight=weights)
         coefficients[:, column] = fit.coef_[0]
         intercept[column] = fit.intercept_[0]
-    return Linear(vocabulary, coefficients[: vocabulary.width], coefficients[vocabulary.width :], intercept)
+    return coefficients, intercept
 
 
 def fit_decision(margins: F64, labels: NDArray[np.bool_]) -> Decision:
