@@ -66,7 +66,8 @@ def issue(ask: Ask) -> Response:
         ).all()
         incidents = views_of(session, opened, ask.now)
     held, after = Search(ask.viewer.office_ids, filters={"issue_id": tuple(ids)}), ask.query.get("after") or None
-    page = ask.indexed(lambda: ask.desk.index.search(held, size=20, after=after), Page((), 0, None))
+    page = ask.indexed(lambda: ask.desk.index.search(held, size=20, after=after), Page((), None))
+    total = ask.indexed(lambda: ask.desk.index.count(held), 0)
     ask.looked("view", f"issue:{row.id}", row.office_ids)
     trend = trend_of(row, ask.now)
     topics = sorted(((t, float(share)) for t, share in row.topics.items()), key=lambda p: -p[1])
@@ -82,6 +83,7 @@ def issue(ask: Ask) -> Response:
         offices=[ask.desk.office_name(o) for o in row.office_ids],
         incidents=incidents,
         page=page,
+        total=total,
         hits=readings(ask, [(h.item, opening(h.item)) for h in page.hits]),
         continued=bool(ask.query.get("after")),
     )

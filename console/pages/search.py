@@ -84,8 +84,10 @@ def show(ask: Ask, asked: Asked, refused: str = "") -> Response:
     if asked.search is not None:
         try:
             page = ask.desk.index.search(asked.search, SIZE, ask.query.get("after") or None)
-            hits, total, after = [(h.item, marked(h)) for h in page.hits], page.total, page.after
-            bars = spread(ask.desk.index.histogram(asked.search, "day"))
+            hits, after = [(h.item, marked(h)) for h in page.hits], page.after
+            days = ask.desk.index.histogram(asked.search, "day")
+            total = ask.desk.index.count(asked.search) if asked.search.collapse_stories else sum(d.count for d in days)
+            bars = spread(days)
         except (QueryError, ValueError, OverflowError) as error:
             problem = str(error) if isinstance(error, QueryError) else "翻页位置已失效，请重新检索。"
     ask.looked(

@@ -134,7 +134,7 @@ class ElasticIndex:
         found = self._collapsed(query, size, after) if search.collapse_stories else self._newest(query, size, after)
         wanted = wanted_texts(search.query)
         hits = tuple(Hit(item, *snippet(item.text, wanted)) for item in found[:size])
-        return Page(hits, self.count(search), place(hits[-1].item) if len(found) > size else None)
+        return Page(hits, place(hits[-1].item) if len(found) > size else None)
 
     def count(self, search: Search) -> int:
         query = compile_search(search)

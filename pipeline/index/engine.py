@@ -48,10 +48,9 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`after` continues it (pass to `search`); None at the end. `total` counts all hits."""
+    """`after` continues it (pass to `search`); None at the end. How many there are in all, `count` says."""
 
     hits: tuple[Hit, ...]
-    total: int
     after: str | None
 
 
@@ -95,7 +94,9 @@ class Index(Protocol):
         """One page. Raises QueryError on a value that no field has, or where `after` is no place in a list."""
         ...
 
-    def count(self, search: Search) -> int: ...
+    def count(self, search: Search) -> int:
+        """All hits, exactly (collapsed: stories; beyond 40,000 Elasticsearch estimates those)."""
+        ...
 
     def histogram(self, search: Search, interval: Literal["hour", "day"] = "day") -> list[Bucket]:
         """Counts by Shanghai hour (`2026-11-21T08`) or day (`2026-11-21`), empty ones left out, oldest first."""

@@ -6,73 +6,55 @@ import json
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from itertools import islice
+from datetime import UTC, date, datetime
+from heapq import merge
+from itertools import groupby, islice, takewhile
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy
 
 from pipeline.errors import storage
-from pipeline.index.documents import (
-    from_document,
-    milliseconds,
-    place,
-    place_of,
-    snippet,
-    to_document,
-    wanted_texts,
-)
+from pipeline.index.documents import from_document, milliseconds, place, place_of, snippet, wanted_texts
 from pipeline.index.engine import Bucket, Field, Hit, Number, Page, Search, Written
 from pipeline.index.significance import least_count, significant
-from pipeline.index.sqlite_query import Clause, compile_search, word_expression
-from pipeline.index.tokens import fold, index_tokens
+from pipeline.index.sqlite_names import Names
+from pipeline.index.sqlite_query import COUNT, HOURS, Plan, alternatives, compile_search
+from pipeline.index.sqlite_schema import HOUR, PLACES, is_current, prepare, row_of
+from pipeline.index.sqlite_write import forget, note_issue, write
+from pipeline.index.tokens import folded_words
 from pipeline.records import Item, Signal
 
 WRITE_BATCH = 500
 READ_BATCH = 1000
 PATIENCE = 30.0  # seconds that a writer waits for another
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS items (
-  row INTEGER PRIMARY KEY, doc_id TEXT NOT NULL UNIQUE, id TEXT NOT NULL, office_id TEXT NOT NULL,
-  revision INTEGER NOT NULL, channel TEXT NOT NULL, source_id TEXT NOT NULL, outlet TEXT NOT NULL,
-  site_group TEXT NOT NULL, region TEXT NOT NULL, role TEXT NOT NULL, sentiment TEXT NOT NULL, level INTEGER NOT NULL,
-  needs_answer INTEGER NOT NULL, sensitive INTEGER NOT NULL, story_id TEXT NOT NULL, issue_id TEXT NOT NULL,
-  occurred_at INTEGER NOT NULL, indexed_at INTEGER NOT NULL, document TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS items_newest ON items (occurred_at, doc_id);
-CREATE INDEX IF NOT EXISTS items_indexed ON items (indexed_at, doc_id);
-CREATE INDEX IF NOT EXISTS items_id ON items (id);
-CREATE INDEX IF NOT EXISTS items_issue ON items (issue_id) WHERE issue_id <> '';
-CREATE TABLE IF NOT EXISTS topics (topic TEXT NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (topic, row)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS topics_row ON topics (row);
-CREATE TABLE IF NOT EXISTS signals (
-  id TEXT PRIMARY KEY, office_id TEXT NOT NULL, site_group TEXT NOT NULL, period TEXT NOT NULL, starts_at INTEGER NOT NULL,
-  dimension TEXT NOT NULL, label TEXT NOT NULL, count INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS signals_time ON signals (period, starts_at);
-CREATE VIRTUAL TABLE IF NOT EXISTS fts USING fts5 (
-  title, text, words, content='', prefix='1', tokenize="ascii");
-"""
-# `ascii`: our own tokens are split at spaces only, whatever letters SQLite's tables know.
-_BUCKET = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d"}
-_SHANGHAI_SECONDS = 8 * 3600  # no summer time since 1991
+_SHANGHAI_HOURS = 8  # no summer time since 1991
+_OLD = (
+    "SELECT row, doc_id FROM items JOIN documents USING (row) JOIN names ON code = channel"
+    " WHERE field = 'channel' AND value = ? AND occurred_at < ? AND row < ?"
+)
+_EPOCH = date(1970, 1, 1).toordinal()
+_DOCUMENT = (
+    "document, coalesce(value, ''), level FROM documents JOIN items USING (row) LEFT JOIN names ON code = issue_id"
+)
 
 
 class SqliteIndex:
-    """See `pipeline.index.engine.Index`."""
+    """See `pipeline.index.engine.Index`. A file of an earlier version is rebuilt when it is opened."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
         self._open: list[sqlite3.Connection] = []
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self._writing() as c:
-            for statement in _SCHEMA.split(";\n"):
-                if statement.strip():
-                    c.execute(statement)
+        with storage("索引"):
+            ready = is_current(self._connection, path)
+        if not ready:
+            with self._writing() as c:
+                prepare(c, lambda before: _write_all(c, before))
 
     # --- writing
 
@@ -81,11 +63,8 @@ class SqliteIndex:
         source = iter(items)
         while batch := list(islice(source, WRITE_BATCH)):
             with self._writing() as c:
-                for item in batch:
-                    if self._write(c, item):
-                        written += 1
-                    else:
-                        stale += 1
+                new = write(c, batch)
+            written, stale = written + new, stale + len(batch) - new
         return Written(written, stale)
 
     def write_signals(self, signals: Iterable[Signal]) -> int:
@@ -112,124 +91,106 @@ class SqliteIndex:
 
     def set_issue(self, doc_ids: Sequence[str], issue_id: str, level: int) -> None:
         with self._writing() as c:
-            c.executemany(
-                "UPDATE items SET issue_id = ?1, level = ?2,"
-                " document = json_set(document, '$.issue_id', ?1, '$.level', ?2) WHERE doc_id = ?3",
-                ((issue_id, level, d) for d in doc_ids),
-            )
+            note_issue(c, doc_ids, issue_id, level)
 
     def purge(self, channel: str, before: datetime, keep: Iterable[str]) -> int:
+        edge = milliseconds(before)
         if channel == "public":
             with self._writing() as c:
-                return c.execute("DELETE FROM signals WHERE starts_at < ?", (milliseconds(before),)).rowcount
+                return c.execute("DELETE FROM signals WHERE starts_at < ?", (edge,)).rowcount
         kept = set(keep)
-        deleted = 0
+        deleted, at = 0, row_of(0) - (1 << 62)
         while True:
             with self._writing() as c:
-                rows = c.execute(
-                    "SELECT row, id, document FROM items WHERE channel = ? AND occurred_at < ? ORDER BY row",
-                    (channel, milliseconds(before)),
-                )
-                doomed = list(islice((r for r in rows if r[1] not in kept), WRITE_BATCH))
-                for row, _, document in doomed:
-                    self._forget(c, row, from_document(json.loads(document)))
-                    c.execute("DELETE FROM items WHERE row = ?", (row,))
+                rows = c.execute(f"{_OLD} AND row >= ? ORDER BY row", (channel, edge, row_of(edge + HOUR), at))
+                doomed = [r for r, _ in islice((r for r in rows if _id_of(r[1]) not in kept), WRITE_BATCH)]
+                forget(c, doomed)
             deleted += len(doomed)
             if len(doomed) < WRITE_BATCH:
                 return deleted
+            at = doomed[-1] + 1
 
     # --- reading
 
     def get(self, item_id: str, office_ids: Sequence[str]) -> Item | None:
-        rows = dict(self._rows("SELECT office_id, document FROM items WHERE id = ?", (item_id,)))
-        return next((from_document(json.loads(rows[o])) for o in office_ids if o in rows), None)
+        sql = f"SELECT {_DOCUMENT} WHERE doc_id = ?"
+        found = (row for o in office_ids for row in self._rows(sql, (f"{item_id}:{o}",)))
+        return next((_item(*row) for row in found), None)
 
     def older(self, channel: str, before: datetime) -> set[str]:
-        sql = "SELECT DISTINCT id FROM items WHERE channel = ? AND occurred_at < ?"
-        return {item_id for (item_id,) in self._rows(sql, (channel, milliseconds(before)))}
+        edge = milliseconds(before)
+        return {_id_of(doc_id) for _, doc_id in self._rows(_OLD, (channel, edge, row_of(edge + HOUR)))}
 
     def indexed_since(self, after: datetime, office_ids: Sequence[str]) -> Iterator[Item]:
-        where = f"(indexed_at, doc_id) > (?, ?) AND office_id IN ({','.join('?' * len(office_ids))})"
-        sql = f"SELECT document FROM items WHERE {where} ORDER BY indexed_at, doc_id LIMIT ?"  # noqa: S608 (marks only)
+        names = Names(self._rows)
+        offices = [names.code("office_id", office) for office in office_ids]
+        where = f"(indexed_at, doc_id) > (?, ?) AND office_id IN ({','.join('?' * len(offices))})"
+        sql = f"SELECT {_DOCUMENT} WHERE {where} ORDER BY indexed_at, doc_id LIMIT ?"
         at: tuple[int, str] = (milliseconds(after), "")
-        while rows := self._rows(sql, (*at, *office_ids, READ_BATCH)):
-            items = [from_document(json.loads(document)) for (document,) in rows]
+        while rows := self._rows(sql, (*at, *offices, READ_BATCH)):
+            items = [_item(*row) for row in rows]
             yield from items
             at = milliseconds(items[-1].indexed_at), items[-1].doc_id
 
     def search(self, search: Search, size: int = 20, after: str | None = None) -> Page:
-        where = compile_search(search)
-        total = self._one(f"SELECT count(*) FROM items WHERE {where.sql}", where.values)  # noqa: S608 (compiled clause)
-        page = where
-        if after:
-            page = Clause(f"{where.sql} AND (occurred_at, doc_id) < (?, ?)", (*where.values, *place_of(after)))
-        sql = f"SELECT document FROM items WHERE {page.sql} ORDER BY occurred_at DESC, doc_id DESC LIMIT ?"  # noqa: S608
-        found = [from_document(json.loads(d)) for (d,) in self._rows(sql, (*page.values, size + 1))]
+        with self._reading():
+            with closing(self._newest(search, after)) as newest:
+                found = list(islice(newest, size + 1))
+            sql = f"SELECT {_DOCUMENT} WHERE row = ?"
+            items = [_item(*self._rows(sql, (row,))[0]) for row, _ in found[:size]]
         wanted = wanted_texts(search.query)
-        hits = tuple(Hit(item, *snippet(item.text, wanted)) for item in found[:size])
-        last = hits[-1].item if len(found) > size else None
-        return Page(hits, total, place(last) if last else None)
+        hits = tuple(Hit(item, *snippet(item.text, wanted)) for item in items)
+        return Page(hits, place(hits[-1].item) if len(found) > size else None)
 
     def count(self, search: Search) -> int:
-        where = compile_search(search)
-        return self._one(f"SELECT count(*) FROM items WHERE {where.sql}", where.values)  # noqa: S608
+        plan = self._plan(search)
+        if not search.collapse_stories:
+            return int(self._rows(*plan.select(COUNT))[0][0])
+        return int(self._rows(*plan.select("count(DISTINCT story)"))[0][0])
 
     def histogram(self, search: Search, interval: Literal["hour", "day"] = "day") -> list[Bucket]:
-        where = compile_search(replace(search, collapse_stories=False))
-        sql = (
-            f"SELECT strftime('{_BUCKET[interval]}', occurred_at / 1000 + {_SHANGHAI_SECONDS}, 'unixepoch') AS b, count(*)"  # noqa: S608
-            f" FROM items WHERE {where.sql} GROUP BY b ORDER BY b"
-        )
-        return [Bucket(str(key), count) for key, count in self._rows(sql, where.values)]
+        counts: Counter[int] = Counter()
+        for hour, count in self._counted(search, HOURS).items():
+            counts[(hour + _SHANGHAI_HOURS) // (24 if interval == "day" else 1)] += count
+        name = _day if interval == "day" else _hour
+        return [Bucket(name(number), counts[number]) for number in sorted(counts)]
 
     def terms(self, search: Search, name: Field, size: int = 10) -> list[Bucket]:
-        where = compile_search(replace(search, collapse_stories=False))
-        if name == "topics":
-            sql = f"SELECT topic, count(*) AS n FROM topics WHERE row IN (SELECT row FROM items WHERE {where.sql})"  # noqa: S608
-            sql += " GROUP BY topic ORDER BY n DESC, topic LIMIT ?"
-        else:
-            sql = f"SELECT {name}, count(*) AS n FROM items WHERE {where.sql} AND {name} <> ''"  # noqa: S608 (a Literal)
-            sql += f" GROUP BY {name} ORDER BY n DESC, {name} LIMIT ?"
-        return [Bucket(str(key), count) for key, count in self._rows(sql, (*where.values, size))]
+        numbers = self._counted(search, name)
+        if name == "level":
+            return _most(numbers, size)
+        names = Names(self._rows)
+        counts: Counter[str] = Counter()
+        for number, count in numbers.items():
+            value = names.value(number)
+            counts.update(dict.fromkeys(value.split() if name == "topics" else [value], count))
+        counts.pop("", None)
+        return _most(counts, size)
 
     def words(self, search: Search, size: int = 30, sample: int = 2000) -> list[Bucket]:
-        where = compile_search(replace(search, collapse_stories=False))
-        sql = f"SELECT json_extract(document, '$.words') FROM items WHERE {where.sql}"  # noqa: S608
-        sql += " ORDER BY occurred_at DESC, doc_id DESC LIMIT ?"
         counts: Counter[str] = Counter()
-        for (words,) in self._rows(sql, (*where.values, sample)):
-            counts.update(set(json.loads(words)))
-        ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-        return [Bucket(word, count) for word, count in ranked[:size]]
+        for words in self._words(search, sample, ties=False):
+            counts.update(set(words))
+        return _most(counts, size)
 
     def significant_words(self, search: Search, size: int = 10, sample: int = 2000) -> list[Bucket]:
-        where = compile_search(replace(search, collapse_stories=False))
-        sql = f"SELECT occurred_at FROM items WHERE {where.sql} ORDER BY occurred_at DESC, doc_id DESC LIMIT 1 OFFSET ?"  # noqa: S608
-        edge = self._rows(sql, (*where.values, sample - 1))
-        if edge:
-            where = Clause(f"{where.sql} AND occurred_at >= ?", (*where.values, edge[0][0]))
         here: Counter[str] = Counter()
         hits = 0
-        for (words,) in self._rows(
-            f"SELECT json_extract(document, '$.words') FROM items WHERE {where.sql}",  # noqa: S608
-            where.values,
-        ):
+        for words in self._words(search, sample, ties=True):
             hits += 1
-            here.update({fold(word) for word in json.loads(words)})
+            here.update({*folded_words(words)})
         least = least_count(hits)
-        there = {
-            word: self._one("SELECT count(*) FROM fts WHERE fts MATCH ?", (word_expression(word),))
-            for word, count in here.items()
-            if count >= least
-        }
-        return significant(here, hits, there, self._one("SELECT count(*) FROM items", ()), size)
+        sql = "SELECT coalesce(sum(count), 0) FROM word_counts WHERE word = ?"
+        there = {word: self._rows(sql, (word,))[0][0] for word, count in here.items() if count >= least}
+        documents = self._rows("SELECT count(*) FROM items", ())[0][0]
+        return significant(here, hits, there, documents, size)
 
     def percentiles(self, search: Search, name: Number, percents: Sequence[float]) -> list[float]:
-        where = compile_search(replace(search, collapse_stories=False))
         path = f"$.labels.{name}" if name.endswith("_p") else f"$.{name}"
-        sql = f"SELECT json_extract(document, ?) AS n FROM items WHERE {where.sql} AND n IS NOT NULL"  # noqa: S608
-        values = [float(n) for (n,) in self._rows(sql, (path, *where.values))]
-        return [float(p) for p in numpy.percentile(values, percents)] if values else []
+        number = f"(SELECT json_extract(document, '{path}') FROM documents WHERE documents.row = items.row)"  # noqa: S608
+        with closing(self._stream(*self._plan(search).select(number))) as rows:
+            values = numpy.fromiter((n for (n,) in rows if n is not None), float)
+        return [float(p) for p in numpy.percentile(values, percents)] if len(values) else []
 
     def signals(
         self, office_ids: Sequence[str], since: datetime, until: datetime, period: Literal["hour", "day"]
@@ -249,49 +210,104 @@ class SqliteIndex:
 
     # --- inside
 
-    def _write(self, c: sqlite3.Connection, item: Item) -> bool:
-        old = c.execute("SELECT row, revision, document FROM items WHERE doc_id = ?", (item.doc_id,)).fetchone()
-        row = old[0] if old else None
-        if old:
-            if old[1] >= item.revision:
-                return False
-            known = from_document(json.loads(old[2]))
-            self._forget(c, old[0], known)
-            item = item if item.issue_id else replace(item, issue_id=known.issue_id)
-        values = (
-            row, item.doc_id, item.id, item.office_id, item.revision, item.channel, item.source_id, item.outlet,
-            item.site_group, item.region, item.role, item.sentiment, item.level, item.needs_answer, item.sensitive,
-            item.story_id, item.issue_id, milliseconds(item.occurred_at), milliseconds(item.indexed_at),
-            json.dumps(to_document(item), ensure_ascii=False).encode("utf-8", "replace").decode("utf-8"),
-        )  # fmt: skip
-        row = c.execute(f"INSERT OR REPLACE INTO items VALUES ({','.join('?' * len(values))})", values).lastrowid  # noqa: S608
-        c.executemany("INSERT OR IGNORE INTO topics VALUES (?, ?)", ((t, row) for t in item.topics))
-        c.execute("INSERT INTO fts (rowid, title, text, words) VALUES (?, ?, ?, ?)", (row, *_tokens(item)))
-        return True
+    def _plan(self, search: Search) -> Plan:
+        return compile_search(search, Names(self._rows))
 
-    def _forget(self, c: sqlite3.Connection, row: int, item: Item) -> None:
-        # a contentless FTS table is told what to remove
-        values = (row, *_tokens(item))
-        c.execute("INSERT INTO fts (fts, rowid, title, text, words) VALUES ('delete', ?, ?, ?, ?)", values)
-        c.execute("DELETE FROM topics WHERE row = ?", (row,))
+    def _newest(self, search: Search, after: str | None = None) -> Generator[tuple[int, int]]:
+        """(row, occurred_at) of the hits below `after`, newest first; collapsed: of each story the newest alone."""
+        names = Names(self._rows)
+        plans = [compile_search(s, names) for s in alternatives(search, names)]
+        edge, once = place_of(after) if after else None, search.collapse_stories
+        if edge and not once:  # else what lies above must be seen, to know which stories were there
+            plans = [plan.before(row_of(edge[0] + HOUR)) for plan in plans]
+        told: set[int] = set()
+        for row, at, story in self._by_time(plans):
+            if once:
+                if story in told:
+                    continue
+                told.add(story)
+            if edge is None or at < edge[0] or (at == edge[0] and self._doc_id(row) < edge[1]):
+                yield row, at
+
+    def _by_time(self, plans: Sequence[Plan]) -> Generator[tuple[int, int, int]]:
+        """(row, occurred_at, story) of all hits in the order of lists: rows lie by hours, within one they are sorted."""
+        with ExitStack() as stack:
+            streams = [stack.enter_context(closing(self._downwards(plan))) for plan in plans]
+            for _, hour in groupby(merge(*streams, reverse=True), lambda r: r[0] >> PLACES):
+                for _, moment in groupby(sorted({*hour}, key=_moment, reverse=True), _moment):
+                    together = list(moment)
+                    if len(together) > 1:
+                        together.sort(key=lambda r: self._doc_id(r[0]), reverse=True)
+                    yield from together
+
+    def _downwards(self, plan: Plan) -> Generator[tuple[int, int, int]]:
+        for part in self._parts(plan):
+            sql, values = part.select("{row}, occurred_at, story", "ORDER BY {row} DESC")
+            with closing(self._stream(sql, values)) as rows:
+                yield from rows
+
+    def _parts(self, plan: Plan) -> Iterator[Plan]:
+        """The plan, or where it needs sets of rows: ever longer spans of it, so that the newest page needs small ones."""
+        if not plan.by_sets:
+            yield plan
+            return
+        ((first, last),) = self._rows("SELECT min(row), max(row) FROM items", ())
+        if last is None:
+            return
+        low = first if plan.low is None else max(first, plan.low)
+        high = last + 1 if plan.high is None else min(last + 1, plan.high)
+        length = 24
+        while high > low:
+            start = ((high - 1 >> PLACES) + 1 - length) << PLACES
+            yield plan.between(max(low, start), high)
+            high, length = start, 4 * length
+
+    def _doc_id(self, row: int) -> str:
+        return str(self._rows("SELECT doc_id FROM documents WHERE row = ?", (row,))[0][0])
+
+    def _words(self, search: Search, sample: int, ties: bool) -> Iterator[list[str]]:
+        """The words of the newest `sample` hits, and with `ties` of those as old as the last of them."""
+        with self._reading(), closing(self._newest(search)) as newest:
+            found = list(islice(newest, sample))
+            if ties and len(found) == sample:
+                found += takewhile(lambda hit: hit[1] == found[sample - 1][1], newest)
+            sql = "SELECT json_extract(document, '$.words') FROM documents WHERE row = ?"
+            for row, _ in found:
+                yield json.loads(self._rows(sql, (row,))[0][0])
+
+    def _counted(self, search: Search, what: str) -> Counter[Any]:
+        """Hits by the value of a column. (GROUP BY would sort them all.)"""
+        with closing(self._stream(*self._plan(search).select(what))) as rows:
+            counts = Counter(rows)
+        return Counter({value: count for (value,), count in counts.items()})
 
     @property
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536", "mmap_size=1073741824"):
+            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536", "mmap_size=2147418112"):
                 connection.execute(f"PRAGMA {pragma}")
             self._local.connection = connection
             self._open.append(connection)
         return connection
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
-        with storage("索引"):
-            return self._connection.execute(sql, values).fetchall()
+        return list(self._stream(sql, values))
 
-    def _one(self, sql: str, values: Sequence[Any]) -> int:
-        return int(self._rows(sql, values)[0][0])
+    def _stream(self, sql: str, values: Sequence[Any]) -> Generator[Any]:
+        with storage("索引"), closing(self._connection.execute(sql, values)) as rows:
+            yield from rows
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Several statements see one moment."""
+        with storage("索引"):
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("COMMIT")
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -307,5 +323,31 @@ class SqliteIndex:
                 raise
 
 
-def _tokens(item: Item) -> tuple[str, str, str]:
-    return index_tokens(item.title), index_tokens(item.text), fold(" ".join(item.words))
+def _write_all(c: sqlite3.Connection, documents: Iterator[str]) -> None:
+    while batch := [from_document(json.loads(document)) for document in islice(documents, WRITE_BATCH)]:
+        write(c, batch)
+
+
+def _item(document: str, issue_id: str, level: int) -> Item:
+    return replace(from_document(json.loads(document)), issue_id=issue_id, level=level)
+
+
+def _moment(row: tuple[int, int, int]) -> int:
+    return row[1]
+
+
+def _id_of(doc_id: str) -> str:
+    return doc_id.rpartition(":")[0]
+
+
+def _most(counts: Counter[Any], size: int) -> list[Bucket]:
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [Bucket(str(key), count) for key, count in ranked[:size]]
+
+
+def _day(number: int) -> str:
+    return date.fromordinal(_EPOCH + number).isoformat()
+
+
+def _hour(number: int) -> str:
+    return f"{_day(number // 24)}T{number % 24:02d}"

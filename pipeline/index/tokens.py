@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from operator import add
 
 SENTENCE_END, GAP = "zzsentencezz", "zzgapzz"
 HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _END = r"[。!?;\n]"  # of folded text
+# SQLite's tokenizer splits at ASCII marks: they move to code points that nothing else uses.
+_ONE_TOKEN = {code: 0xE000 + code for code in range(128) if not chr(code).isalnum()}
 _RUN = re.compile(rf"([{HAN}]+)|([^\W_{HAN}]+)|({_END})")
 
 
@@ -39,6 +42,16 @@ def match_expression(text: str) -> str:
     return '"' + " ".join(t for t in tokens if t != GAP) + '"' + ("*" if alone else "")
 
 
+def folded_words(words: Sequence[str]) -> list[str]:
+    """Each of the segmenter's words folded."""
+    return fold("\0".join(words)).split("\0") if words else []
+
+
+def word_token(folded: str) -> str:
+    """A folded word as one token, whatever marks and spaces it holds."""
+    return folded.translate(_ONE_TOKEN)
+
+
 def phrase_tokens(text: str) -> list[str]:
     """The tokens of `text` as a phrase, with a GAP between two Chinese runs (检，察 is not 检察)."""
     folded = fold(text)
@@ -60,7 +73,7 @@ def _stream(folded: str, gaps: bool = False) -> Iterator[str]:
         if han:
             if gaps and han_before:
                 yield GAP
-            yield from (han[i : i + 2] for i in range(len(han) - 1))
+            yield from map(add, han, han[1:])
             yield han[-1]
         elif word:
             yield word

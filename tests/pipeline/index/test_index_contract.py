@@ -67,7 +67,6 @@ def test_pages_hold_every_document_once_in_order_also_at_the_same_moment(engine:
     after = None
     while True:
         page = engine.search(ALL, size=6, after=after)
-        assert page.total == 40
         seen += [hit.item.id for hit in page.hits]
         after = page.after
         if after is None:
