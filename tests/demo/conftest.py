@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -41,13 +42,22 @@ def tingjian(*arguments: str, check: bool = True) -> subprocess.CompletedProcess
 
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home folder after `tingjian demo --once`; tests must not change it."""
+    """The home folder after `tingjian demo --once`; tests must not change it. Workers of one run make it once."""
     ready = os.environ.get("TINGJIAN_DEMO_HOME")
     if ready:
         return Path(ready)
-    home = tmp_path_factory.mktemp("demo") / "home"
-    tingjian("demo", "--once", "--data-dir", str(home), "--now", NOW)
-    return home
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    made = shared / "demo-once"
+    with (shared / "demo-once.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            home = shared / "demo-in-the-making"
+            shutil.rmtree(home, ignore_errors=True)
+            tingjian("demo", "--once", "--data-dir", str(home), "--now", NOW)
+            home.rename(made)
+    # Nobody opens the one that was made: opening a database writes beside it, and others would copy that half done.
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("demo") / "home"))
 
 
 @pytest.fixture

@@ -9,6 +9,28 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+EXCEPTIONS = ("evidence/", "drop/12309/done/")  # the two folders that §1.4 names
+# The fictional web's own access log names the pages it served; that is the web's side, not ours.
+NOT_OURS = ("demo/access.log", "demo/web.log", "demo/clock")
+
+
+def authors(planted: dict[str, Any]) -> list[str]:
+    """The marker author of every source, with handles, profile links and devices."""
+    return [m for group in planted["markers"].values() for m in group] + list(planted["handles"].values())
+
+
+def unheard(planted: dict[str, Any]) -> list[str]:
+    """What fewer than k voices said, one member's detail beside a circulating text, and the closed section."""
+    said = [planted["voices"][name]["sentence"] for name in ("one", "k_minus_1", "two_windows")]
+    return [*said, planted["private_detail"], planted["closed_section"]["sentence"]]
+
+
+def needles(planted: dict[str, Any]) -> list[str]:
+    """All that no index, page or mail may hold: authors, the unheard, personal data, readers' comments."""
+    personal = [entry["raw"] for entry in planted["personal_data"]]
+    return [*authors(planted), *unheard(planted), *personal, planted["landmarks"]["comment_text"]]
 
 
 def places(home: Path, *, leave_out: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:

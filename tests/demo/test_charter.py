@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conftest import NOW, tingjian
 from desk_pages import all_pages
-from haystack import found
+from haystack import EXCEPTIONS, NOT_OURS, authors, found, needles, unheard
 from sqlalchemy import select
 
 from pipeline.desk.database import Database
@@ -21,15 +21,11 @@ from pipeline.staging import Staging
 
 pytestmark = pytest.mark.demo
 
-EXCEPTIONS = ("evidence/", "drop/12309/done/")  # the two folders that §1.4 names
-# The fictional web's own access log names the pages it served; that is the web's side, not ours.
-NOT_OURS = ("demo/access.log", "demo/web.log", "demo/clock")
 END = datetime.fromisoformat(NOW + "+08:00").astimezone(UTC)
 
 
 def test_no_author_anywhere(demo_home: Path, planted: dict[str, Any]) -> None:
-    markers = [m for group in planted["markers"].values() for m in group] + list(planted["handles"].values())
-    assert found(demo_home, markers, leave_out=(*EXCEPTIONS, *NOT_OURS)) == []
+    assert found(demo_home, authors(planted), leave_out=(*EXCEPTIONS, *NOT_OURS)) == []
 
 
 def test_readers_of_news_are_not_in_evidence(demo_home: Path, planted: dict[str, Any]) -> None:
@@ -48,10 +44,7 @@ def test_own_numbers_stay(demo_home: Path) -> None:
 
 
 def test_fewer_than_k_voices_leave_no_trace(demo_home: Path, planted: dict[str, Any]) -> None:
-    voices = planted["voices"]
-    quiet = [voices[name]["sentence"] for name in ("one", "k_minus_1", "two_windows")]
-    quiet += [planted["private_detail"], planted["closed_section"]["sentence"]]
-    assert found(demo_home, quiet, leave_out=NOT_OURS) == []
+    assert found(demo_home, unheard(planted), leave_out=NOT_OURS) == []
 
 
 def test_k_voices_are_heard_and_rounded(demo_home: Path, planted: dict[str, Any]) -> None:
@@ -75,17 +68,15 @@ def test_k_voices_are_heard_and_rounded(demo_home: Path, planted: dict[str, Any]
     assert cells and all(cell.count >= home.settings.k and cell.count % home.settings.k == 0 for cell in cells)
 
 
-def test_desk_and_mail_show_only_what_was_heard(demo_home: Path, planted: dict[str, Any]) -> None:
-    voices = planted["voices"]
-    hidden = [voices[name]["sentence"] for name in ("one", "k_minus_1", "two_windows")] + [planted["private_detail"]]
-    hidden += [m for group in planted["markers"].values() for m in group]
-    pages = all_pages(load_home(demo_home), END)
+def test_desk_and_mail_show_only_what_was_heard(own_home: Path, planted: dict[str, Any]) -> None:
+    hidden = needles(planted)
+    pages = all_pages(load_home(own_home), END)
     assert len(pages) > 30
     for path, text in pages.items():
         if path.endswith("/evidence"):
             continue  # an institution's own page, each look audited
         assert not [h for h in hidden if h in text], path
-    db = Database(load_home(demo_home).database_url)
+    db = Database(load_home(own_home).database_url)
     with db.read() as session:
         told = [n.subject + n.text + n.html for n in session.scalars(select(Notification))]
     db.close()

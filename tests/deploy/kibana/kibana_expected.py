@@ -29,16 +29,17 @@ class Told:
 
     world: World
     begin: datetime
+    now: datetime = NOW
 
     def _items(self, back: timedelta = timedelta()) -> list[Item]:
-        return [i for i in self.world.items if self.begin - back <= i.occurred_at <= NOW - back]
+        return [i for i in self.world.items if self.begin - back <= i.occurred_at <= self.now - back]
 
     def _heard(self, dimension: str, back: timedelta = timedelta()) -> list[Signal]:
-        cells = (s for s in self.world.signals if self.begin - back <= s.starts_at <= NOW - back)
+        cells = (s for s in self.world.signals if self.begin - back <= s.starts_at <= self.now - back)
         return [s for s in cells if s.period == "day" and s.dimension == dimension]
 
     def _in_time(self, docs: Iterable[Doc]) -> list[Doc]:
-        return [d for d in docs if self.begin <= datetime.fromisoformat(d["occurred_at"]) <= NOW]
+        return [d for d in docs if self.begin <= datetime.fromisoformat(d["occurred_at"]) <= self.now]
 
     @property
     def items(self) -> list[Item]:
@@ -231,7 +232,7 @@ EXPECTED: dict[str, Callable[[Told], Rows]] = {
     "今日议题的等级": lambda t: rows(t.issues, [of("level")], len),
     "公众在谈什么（人数）": lambda t: rows(t.heard("topic"), [of("label")], people),
     "今日公众讨论负面占比": lambda t: single(
-        people(s for s in t.heard("sentiment") if s.label == "negative") / people(t.heard("sentiment"))
+        people(s for s in t.heard("sentiment") if s.label == "negative") / (people(t.heard("sentiment")) or 1)
     ),
     "迟到的信源": lambda t: single(sum(s["late"] for s in t.sources)),
     # 2 议题分析

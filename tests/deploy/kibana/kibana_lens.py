@@ -117,7 +117,9 @@ def _bucket(column: Json) -> Json:
         case "terms":
             key = "_key" if parameters["orderBy"]["type"] == "alphabetical" else "_count"
             order = {key: parameters["orderDirection"]}
-            return {"terms": {"field": column["sourceField"], "size": parameters["size"], "order": order}}
+            size = parameters["size"]
+            shard_size = {"shard_size": max(1000, size * 3 // 2 + 10)} if parameters.get("accuracyMode") else {}
+            return {"terms": {"field": column["sourceField"], "size": size, "order": order, **shard_size}}
         case "filters":
             named = {
                 f["label"]: compiled(tree) for f in parameters["filters"] if (tree := kql.parse(f["input"]["query"]))

@@ -15,17 +15,32 @@ from elasticsearch import Elasticsearch
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "deploy" / "kibana"))
 
+from kibana_expected import EXPECTED, Rows, Told, filled
 from kibana_lens import Json, Reader
+from kibana_objects.boards import BOARDS
 from kibana_objects.check.unpack import unpacked
 from kibana_objects.collection import build
 from kibana_objects.saved import Office
+from kibana_world import World
 
+__all__ = [
+    "BOARDS", "EXPECTED", "Office", "Place", "Reader", "Told", "World", "every_panel", "filled", "grouped", "listed", "panels",
+]  # fmt: skip
 Place = tuple[str, str]  # titles of the dashboard and of the panel
 
 
 def every_panel(client: Elasticsearch, office: Office, now: datetime) -> dict[Place, list[Json]]:
     """Rows of each chart, documents of each list, as they stand at `now`."""
     return panels(Reader(client, now), [unpacked(found) for found in build(office)])
+
+
+def grouped(table: list[Json]) -> Rows:
+    """A chart's table as it is described: b0, b1 … → m0, m1 …; rows that are all zero or empty are left out."""
+    if not table:
+        return {}
+    buckets = sorted(key for key in table[0] if key.startswith("b"))
+    metrics = sorted(key for key in table[0] if key.startswith("m"))
+    return filled({tuple(row[b] for b in buckets): tuple(row[m] for m in metrics) for row in table})
 
 
 def panels(reader: Reader, objects: Sequence[Json]) -> dict[Place, list[Json]]:

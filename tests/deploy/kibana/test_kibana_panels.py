@@ -6,14 +6,14 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from kibana_expected import EXPECTED, Rows, Told, filled
+from kibana_expected import EXPECTED, Told
 from kibana_lens import Json, Reader
 from kibana_objects.boards import BOARDS
 from kibana_objects.check.unpack import unpacked
 from kibana_objects.collection import build
 from kibana_objects.saved import Office
 from kibana_objects.views import FIELD_NAMES, LOOKUPS, VIEWS
-from kibana_panels import Place, listed, panels
+from kibana_panels import Place, grouped, listed, panels
 from kibana_world import CITY, DISTRICT, NOW, OFFICES, K, World, make, write
 
 from pipeline.index.elastic import ElasticIndex
@@ -65,13 +65,6 @@ def reader(index: ElasticIndex) -> Reader:
 @pytest.fixture(scope="module")
 def shown(reader: Reader, space: dict[str, Json]) -> dict[Place, list[Json]]:
     return panels(reader, list(space.values()))
-
-
-def grouped(table: list[Json]) -> Rows:
-    """As it is described: b0, b1 … → m0, m1 …"""
-    buckets = sorted(key for key in table[0] if key.startswith("b"))
-    metrics = sorted(key for key in table[0] if key.startswith("m"))
-    return filled({tuple(row[b] for b in buckets): tuple(row[m] for m in metrics) for row in table})
 
 
 @pytest.mark.parametrize(("place", "since"), CHARTS)
