@@ -17,8 +17,7 @@ from pipeline.errors import Refused
 from pipeline.privacy.names import surname_width
 from pipeline.settings.offices import Office
 
-# What people may try to write, and why it is refused; also said of a rule's fields.
-PERSON = "不能针对某个人或某句话：听见只关注事情，不关注人（章程第 6 条）"
+WHY = "听见只关注事情，不关注人（章程第 6 条）"
 _RUN = re.compile(r"[\u4e00-\u9fa5]+")
 _FOREIGN = re.compile(r"[\u4e00-\u9fa5]{1,8}[·•‧・․][\u4e00-\u9fa5]{1,8}")  # as typed, or as NFKC leaves it
 _CASE = re.compile(r"(?:等\S{0,3})?[\u4e00-\u9fa5]{0,8}案")
@@ -45,7 +44,7 @@ def refuse_persons(words: Iterable[str], offices: Iterable[Office]) -> None:
     for text in words:
         if found := persons_in(text, known):
             raise Refused(
-                f"“{found[0]}”像是人名。保存的检索{PERSON}。可以写事情本身，或写案件的公开名称（某某案）；临时查一次不受限制"
+                f"“{found[0]}”像是人名。保存的检索不能针对某个人：{WHY}。可以写事情本身，或写案件的公开名称（某某案）；临时查一次不受限制"
             )
 
 

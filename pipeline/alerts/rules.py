@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from models.taxonomy import ROLES, TOPICS
-from pipeline.alerts.persons import PERSON
+from pipeline.alerts.persons import WHY
 from pipeline.errors import ConfigurationError
 from pipeline.records import Channel
 from pipeline.settings.yaml_files import Strict, load_model
@@ -28,7 +28,7 @@ _REFUSED: dict[str, str] = {
     **dict.fromkeys(
         ("person", "persons", "name_contains", "author", "authors", "user", "account", "title_contains", "text_contains",
          "contains", "keyword", "keywords", "words", "query"),
-        f"规则{PERSON}",
+        f"规则不能针对某个人或某句话：{WHY}",
     ),
     **dict.fromkeys(("sentiment", "sentiments", "negative", "tone", "emotion"), _SENTIMENT),
 }  # fmt: skip
