@@ -75,6 +75,7 @@ def test_every_page_reads_well(page: Page, staff: Staff) -> None:
         ("search-hits", "/search?q=检察院 非 热线"),
         ("search-none", "/search?q=全无此语"),
         ("search-mistake", "/search?q=(检察院"),
+        ("searches", "/searches"),
         ("incidents", "/incidents"),
         ("incidents-closed", "/incidents?state=closed"),
         ("digests", "/digests"),
