@@ -94,7 +94,7 @@ def _crawler(sink: Sink, base: Settings, spiders: Mapping[str, type[SourceSpider
 
     def closed(spider: SourceSpider, reason: str) -> None:
         if reason == "finished":
-            spider.finish()
+            spider.memory.finish()
         elif reason not in ("blocked", "silent", "spool"):
             sink.tally.stopped = True
 

@@ -64,11 +64,13 @@ def run_settings(home: Home, sources: Sequence[Source]) -> dict[str, Any]:
         "DNS_TIMEOUT": min(20, home.settings.crawl.timeout_seconds),
         "REDIRECT_MAX_TIMES": REDIRECTS,
         "METAREFRESH_MAXDELAY": 3,
+        "METAREFRESH_IGNORE_TAGS": ["script", "noscript"],
         "RETRY_TIMES": 1,
         "RETRY_PRIORITY_ADJUST": 10,  # at once: a site that is silent is left before all its pages were asked for
         "RETRY_HTTP_CODES": [500, 502, 504, 408],
         "CLOSESPIDER_TIMEOUT": RUN_SECONDS,
         "DEPTH_LIMIT": 400,
+        "URLLENGTH_LIMIT": 0,  # would drop requests uncounted; `canonical` refuses what is too long
     }
 
 

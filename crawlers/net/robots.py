@@ -17,13 +17,14 @@ from scrapy.http.request import NO_CALLBACK
 
 from crawlers.net.addresses import was_refused
 from crawlers.net.answers import retry_after
-from crawlers.net.failures import DOWNLOAD_ERRORS
+from crawlers.net.failures import DOWNLOAD_ERRORS, Turned
 
 PRODUCT = "Tingjian"
 READ_BYTES = 512_000  # RFC 9309 asks for at least 500 KiB; what stands behind is not read
 MOST_BYTES = 50_000_000  # a file that says, or unpacks to, more than this is none
 FRESH_SECONDS = 86_400.0
 WAIT_SECONDS = 15.0
+_INTERRUPTED = "读取被中断"
 ROBOTS = "tingjian_robots"  # meta key of the request for robots.txt itself: bytes received so far
 
 
@@ -82,11 +83,11 @@ class RobotsCache:
             return await asyncio.shield(known[1])
         waiting: asyncio.Future[Robots] = asyncio.get_running_loop().create_future()
         self._known[place] = (monotonic(), waiting)
-        answer = Robots(why="读取被中断")
+        answer = Robots(why=_INTERRUPTED)
         try:
             answer = await _fetch(place, crawler)
         finally:
-            if answer.why == "读取被中断":
+            if answer.why == _INTERRUPTED or answer.private:  # another source may be allowed to go there
                 self._known.pop(place, None)
             waiting.set_result(answer)
         return answer
@@ -103,6 +104,8 @@ async def _fetch(place: str, crawler: Crawler) -> Robots:
     try:
         response: Response = await crawler.engine.download_async(request)
     except DOWNLOAD_ERRORS as error:
+        if isinstance(error, Turned) and error.reason == "over":
+            return Robots(why=_INTERRUPTED)
         private = was_refused(urlsplit(place).hostname or "") or getattr(error, "reason", "") == "private_address"
         return Robots(why=_words(error), private=private)
     robots = judge(response.status, response.body)

@@ -15,13 +15,14 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
 from crawlers.evidence import keep_evidence
-from crawlers.ledger import Mark, Run, page_is_due
+from crawlers.ledger import Mark
 from crawlers.net.answers import retry_after, validators
 from crawlers.net.failures import Challenged, Kind, kind_of
 from crawlers.net.robots import RobotsCache
 from crawlers.reading.dates import Date
 from crawlers.reading.page import MAX_TEXT, PageText, read_page
 from crawlers.sealing import Draft, Sink
+from crawlers.spiders.memory import Memory, ask_for_changes
 from crawlers.spiders.parts import next_part
 from pipeline.errors import QuarantineError, RetryLater
 from pipeline.records import SHANGHAI
@@ -29,9 +30,7 @@ from pipeline.settings import Source
 from pipeline.settings.sources import is_profile
 from pipeline.urls import canonical, former, host_key
 
-MOST_LISTS = 200  # list pages from one start address, also where much is to be caught up
 MOST_SILENCE = 10  # requests in a row without an answer: the site is down, we go
-MISSED = "missed"  # content of a mark whose page could not be read
 _SAID_NO = {
     **{s: f"网站拒绝访问（服务器返回 {s}），已停止读取，不再尝试。" for s in (401, 403)},
     **dict.fromkeys((200, 202), "网站要求人机验证（验证码或脚本检查），已停止读取，不再尝试。"),
@@ -52,24 +51,16 @@ class SourceSpider(Spider):
         self.asked: dict[str, str] = {}  # canonical address → that of the request which brought us there
         self.over = False  # nothing more is asked for, whatever waits in the queue
         self._details = self._silence = 0
-        self._runs: dict[str, Run] = {}
-        self._broken: set[str] = set()  # start addresses one of whose lists could not be read whole
-        self._incomplete: set[str] = set()  # those one of whose pages could not be read
-        self._lists: list[tuple[str, Mark]] = []
+        self.memory = Memory(sink)
 
     async def start(self) -> AsyncIterator[Request]:
         async for url in self.starts():
-            until = self.sink.ledger.wait_until(self._host(url))
-            if until is not None and until > self.now:
-                self.tally.blocked = f"网站要求 {until.astimezone(SHANGHAI):%m-%d %H:%M} 以后再读，这次没有读取。"
+            if until := self.memory.wait_until(url):
+                self.tally.blocked = f"网站要求 {_clock(until)} 以后再读，这次没有读取。"
                 continue
-            start = f"{self.source.id}/{self.sink.id_of_url(url)}"
-            self._runs[start] = self.sink.ledger.last_run(start)
-            self.sink.ledger.begin(start)
+            start = self.memory.begin(url)
             self.asked[canonical(url)] = canonical(url)
-            request = self.request(url, self.parse_list, page=1)
-            self._conditional(request, start)
-            yield request
+            yield self._from(start, self.request(url, self.parse_list, page=1))
 
     async def starts(self) -> AsyncIterator[str]:
         """Addresses to begin with."""
@@ -101,8 +92,7 @@ class SourceSpider(Spider):
             return
         try:
             for request in reader(response, **context):
-                self._conditional(request, start)
-                yield request
+                yield self._from(start, request)
         except QuarantineError as error:
             self.tally.quarantine(error.reason, error.detail, self.sink.place(response.url))
             self._missed(reader, context, start, incomplete=False)
@@ -111,7 +101,7 @@ class SourceSpider(Spider):
             raise CloseSpider("spool") from error
         else:
             if reader == self.parse_list:
-                self._note_list(response, start)
+                self.memory.list_read(response, start)
 
     def failed(self, failure: Failure) -> None:
         """Count a request that brought nothing. A refusal, a wish to wait or a silent site ends the source (charter 5)."""
@@ -164,43 +154,22 @@ class SourceSpider(Spider):
                 yield url
 
     def goes_on(self, response: Response, page: int, fresh: int) -> bool:
-        """Whether the list page behind this one is wanted. `fresh`: how many of its links are new since the last whole run.
-
-        As many pages are read as the runs that were missed would have read; all `max_pages` where the last was cut short.
-        """
-        run = self._runs.get(response.meta["start"], Run())
-        if not fresh and (run.complete or page >= self.source.max_pages):
-            return False
-        missed = 1.0
-        if run.whole_at is not None:
-            missed = max(1.0, (self.now - run.whole_at) / timedelta(minutes=self.source.every_minutes))
-        if page < min(MOST_LISTS, self.source.max_pages * missed):
-            return True
-        self.tally.refused["more_pages"] += 1
-        return False
+        """Whether the list page behind this one is wanted. `fresh`: how many of its links are new since the last whole run."""
+        wanted, most = self.memory.lists_wanted(response.meta["start"], fresh, page)
+        if wanted and page >= most:
+            self.tally.refused["more_pages"] += 1
+        return wanted and page < most
 
     def cut_short(self, reason: str) -> None:
         """Count something found and left for the next run, which then pages through the lists again."""
         self.tally.refused[reason] += 1
-        self._broken.update(self._runs)
-
-    def is_fresh(self, response: Response, mark: Mark | None) -> bool:
-        """Whether a link was not known when the lists were last read to where they were known."""
-        whole_at = self._runs.get(response.meta["start"], Run()).whole_at
-        if mark is None or whole_at is None or mark.first_seen > whole_at:
-            return True
-        return self.source.channel == "submission" and page_is_due(mark, "", self.now)  # only the list leads there
-
-    def mark_of(self, url: str) -> Mark | None:
-        """What is known of an article, read or missed."""
-        identity = self.sink.identity_of(url)
-        return self.sink.ledger.get(self.sink.id_of(identity)) or self.sink.ledger.get(self._missed_id(identity))
+        self.memory.broken()
 
     def detail(self, url: str, *, hint: str = "", title: str = "", date: Date | None = None) -> Request | None:
         """A request for an article, or None where it is known and not due."""
         self.tally.found += 1
-        mark = self.mark_of(url)
-        if mark is not None and not self._is_due(mark, hint):
+        mark = self.memory.mark_of(url)
+        if mark is not None and not self.memory.is_due(mark, hint):
             self.tally.unchanged += 1
             if hint and not mark.hint:
                 self.sink.note(replace(mark, hint=hint))  # known from another source: from now on we notice a change
@@ -211,23 +180,13 @@ class SourceSpider(Spider):
         """Articles whose age asks for another look, wherever the lists have them by now."""
         if self.tally.blocked or self.tally.gave_up:
             return
-        for mark in self.sink.ledger.to_read_again(self.source.id, self.now):
+        for mark in self.memory.to_read_again():
             own = canonical(mark.url)
             if own not in self.asked and host_key(mark.url) in self.hosts:
                 self.asked[own] = own
                 request = self._detail(mark.url, mark, "", "", None)
                 if request is not None:
-                    request.meta["start"] = ""
-                    yield request
-
-    def finish(self) -> None:
-        """All that was asked for was answered: what is not listed as broken was read whole."""
-        for start in self._runs:
-            if start not in self._broken:
-                self.sink.ended(start, start not in self._incomplete)
-        for start, mark in self._lists:
-            if start not in self._broken:
-                self.sink.note(mark)
+                    yield self._from("", request)
 
     def parse_detail(self, response: Response, asked: str, hint: str, title: str, date: Date | None) -> Parsed:
         """Read an article and give it to the sink; `title` and `date` come from the list and stand in where the page has none."""
@@ -248,9 +207,7 @@ class SourceSpider(Spider):
         whole = page.title and page.published_at is not None  # says all of itself: next time no list is needed
         etag, modified = validators(response.headers)
         draft = replace(draft, again=asked if whole else "", etag=etag, modified=modified)
-        missed = self.sink.ledger.get(self._missed_id(identity))
-        if missed is not None and missed.url:
-            self.sink.note(replace(missed, url=""))
+        self.memory.read(identity)
         yield from self.join(draft, response, first=response.url, part=1)
 
     def join(self, draft: Draft, response: Response, first: str, part: int) -> Parsed:
@@ -313,11 +270,6 @@ class SourceSpider(Spider):
             hint=hint,
         )
 
-    def _is_due(self, mark: Mark, hint: str) -> bool:
-        """A public page that was heard is never heard again (charter 2), so it isn't fetched either."""
-        heard = self.source.channel == "public" and mark.content != MISSED
-        return not heard and page_is_due(mark, hint, self.now)
-
     def _detail(self, url: str, mark: Mark | None, hint: str, title: str, date: Date | None) -> Request | None:
         if self._details >= self.sink.most_details:
             self.cut_short("too_many")
@@ -325,55 +277,32 @@ class SourceSpider(Spider):
         self._details += 1
         request = self.request(url, self.parse_detail, priority=1, asked=url, hint=hint, title=title, date=date)
         if mark is not None:
-            _ask_for_changes(request, mark)
+            ask_for_changes(request, mark)
         return request
 
-    def _conditional(self, request: Request, start: str) -> None:
-        """Note which start address a request belongs to; a list is asked for only if it changed since it was read whole.
-
-        Lists of submissions are always read: what stands there is read again by the list only, since we keep no address.
-        """
-        request.meta.setdefault("start", start)
-        run = self._runs.get(start, Run())
-        if request.cb_kwargs["reader"] == self.parse_list and run.complete and self.source.channel != "submission":
-            mark = self.sink.ledger.get(self._list_id(request.url))
-            if mark is not None:
-                _ask_for_changes(request, mark)
-
-    def _note_list(self, response: Response, start: str) -> None:
-        etag, modified = validators(response.headers)
-        if etag or modified:
-            first = response.meta.get("redirect_urls", [response.url])[0]
-            etag = "" if self.source.channel == "public" else etag
-            self._lists.append((start, self._mark(self._list_id(first), etag=etag, modified=modified)))
+    def _from(self, start: str, request: Request) -> Request:
+        """The request, which now says from which start address it comes."""
+        request.meta["start"] = start
+        if request.cb_kwargs["reader"] == self.parse_list:
+            self.memory.ask_for_list(request, start)
+        return request
 
     def _unmodified(self, context: dict[str, Any]) -> None:
         self.tally.unmodified += 1
-        if "asked" not in context:
-            self.tally.found += 1  # the list stands for its entries
-        else:
+        if "asked" in context:
             self.tally.unchanged += 1
-            mark = self.mark_of(context["asked"])
-            if mark is not None:
-                self.sink.note(replace(mark, read_at=self.now))
+            self.memory.unmodified(context["asked"])
+        else:
+            self.tally.found += 1  # the list stands for its entries
 
     def _missed(
         self, reader: Callable[..., Parsed], context: dict[str, Any], start: str, *, incomplete: bool = True
     ) -> None:
-        """What can't be read now is tried again as it ages, not in every run; a list that can't be read stays unread."""
-        if "asked" in context:
-            url: str = context["asked"]
-            institution = self.source.channel in ("official", "media")
-            mark = self.mark_of(url) or self._mark(
-                self._missed_id(self.sink.identity_of(url)), content=MISSED, url=url if institution else ""
-            )
-            self.sink.note(replace(mark, read_at=self.now))
-            if institution:
-                return
-        elif reader == self.parse_list:
-            self._broken.add(start)
-        if incomplete:
-            self._incomplete.add(start)
+        """Note that a page could not be read, so that it, or the list, is tried again in time."""
+        if reader == self.parse_list:
+            self.memory.broken(start)
+        elif not ("asked" in context and self.memory.missed(context["asked"])) and incomplete:
+            self.memory.incomplete(start)
 
     def _leave_if_asked(self, response: Response) -> None:
         """Raises CloseSpider where an answer says that we come too often."""
@@ -390,27 +319,8 @@ class SourceSpider(Spider):
 
     def stay_away(self, url: str, wait: timedelta) -> str:
         """Remember that a host asked us to wait, over this run; returns until when, in words."""
-        until = self.now + timedelta(seconds=self.sink.elapsed) + wait
-        self.sink.ledger.set_wait(self._host(url), until)
-        return f"{until.astimezone(SHANGHAI):%m-%d %H:%M}"
-
-    def _mark(self, mark_id: str, **what: str) -> Mark:
-        return Mark(mark_id, self.now, self.now, self.now, **what)
-
-    def _host(self, url: str) -> str:
-        return self.sink.id_of("host\0" + host_key(url))
-
-    def _list_id(self, url: str) -> str:
-        return self.sink.id_of("list\0" + canonical(url))
-
-    def _missed_id(self, identity: str) -> str:
-        return self.sink.id_of("missed\0" + identity)
+        return _clock(self.memory.stay_away(url, wait))
 
 
-def _ask_for_changes(request: Request, mark: Mark) -> None:
-    if mark.etag:
-        request.headers["If-None-Match"] = mark.etag
-    if mark.modified:
-        request.headers["If-Modified-Since"] = mark.modified
-    if mark.etag or mark.modified:
-        request.meta["handle_httpstatus_list"] = [304]
+def _clock(at: datetime) -> str:
+    return f"{at.astimezone(SHANGHAI):%m-%d %H:%M}"

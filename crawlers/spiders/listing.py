@@ -16,7 +16,7 @@ class ListingSpider(SourceSpider):
         fresh = 0
         for link in links:
             for url in self.links(response, [link.href]):
-                fresh += self.is_fresh(response, self.mark_of(url))
+                fresh += self.memory.is_fresh(response.meta["start"], self.memory.mark_of(url))
                 request = self.detail(url)
                 if request is not None:
                     yield request

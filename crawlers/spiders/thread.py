@@ -75,7 +75,7 @@ class ThreadSpider(SourceSpider):
                 hint = self.sink.keyed_digest(link.row)
                 known = self.sink.ledger.get(self.sink.id_of(TOPIC + topic))
                 due = topic_is_due(known, hint, self.now)
-                fresh += due or self.is_fresh(response, known)
+                fresh += due or self.memory.is_fresh(response.meta["start"], known)
                 if not due:
                     continue
                 self._topics += 1

@@ -23,4 +23,3 @@ def numbered_pages(root: html.HtmlElement) -> dict[int, str]:
     found.pop(0, None)
     targets = {re.sub(r"\d+", "0", href) for n, href in found.items() if n > 1}
     return found if len(targets) == 1 else {}
-

@@ -116,6 +116,16 @@ def test_killed_before_the_spool_has_all_the_list_is_read_again(site: Site, hous
     assert requests_for(site, "/")[-1]["If-None-Match"] == '"1"'
 
 
+def test_a_changed_source_reads_its_lists_anew(site: Site, house: House) -> None:
+    site.put("/", '<a class="a" href="/1.html">一</a><a class="b" href="/2.html">二</a>', ETag='"1"')
+    for n in (1, 2):
+        site.article(f"/{n}.html", f"第{n}条要闻消息的标题", LONG)
+    listing(house, site)
+    house.crawl()
+    listing(house, site, selectors={"link": "a"})
+    assert house.crawl(NOW + timedelta(minutes=30))["news"]["captured"] == 1
+
+
 def paged(site: Site, newest: int, per_page: int = 4, pages: int = 30) -> None:
     """A list of articles `newest`, `newest - 1`, …, as it stands on one day."""
     for page in range(pages):
