@@ -80,14 +80,23 @@ class Extractor:
         terms, self._layers = number_terms(GROUPS)
         self._terms = TermMatcher(terms)
 
-    def extract(self, texts: Sequence[str]) -> Raw:
-        """All n-grams of one batch (see `batches`)."""
+    def extract(self, texts: Sequence[str], known: NDArray[np.bool_] | None = None) -> Raw:
+        """All n-grams of one batch (see `batches`), or only those whose bucket is `known`: half the work when scoring."""
         batch = encode(texts)
         owner = np.repeat(np.arange(batch.size, dtype=np.int64), np.diff(batch.starts))[: len(batch.codes)]
         begins: list[I64] = []
         ends: list[I64] = []
         buckets: list[I64] = []
         found = []
+
+        def keep(first: I64, last: I64, bucket: I64) -> None:
+            if known is not None:
+                kept = np.flatnonzero(known[bucket])
+                first, last, bucket = first[kept], last[kept], bucket[kept]
+            begins.append(first)
+            ends.append(last)
+            buckets.append(bucket)
+
         grams = NgramHashes(batch)
         for length in range(1, max(CHAR_NGRAMS, self._terms.max_length) + 1):
             if length > 1:
@@ -97,14 +106,10 @@ class Extractor:
             if hits is not None:
                 found.append(hits)
             if length <= CHAR_NGRAMS:
-                begins.append(where)
-                ends.append(where + length)
-                buckets.append(_bucket(hashes))
+                keep(where, where + length, _bucket(hashes))
         chars = sum(map(len, begins))
         for first, last, bucket in self._words(batch, owner):
-            begins.append(first)
-            ends.append(last)
-            buckets.append(bucket)
+            keep(first, last, bucket)
         starts = np.concatenate(begins)
         hits = join_hits(found)
         groups = self._groups(owner[hits.begins], hits.groups, batch.size)
@@ -221,6 +226,11 @@ class Vocabulary:
         table = np.full(1 << BUCKET_BITS, -1, dtype=np.int32)
         table[self.buckets] = np.arange(self.width, dtype=np.int32)
         return table
+
+    @cached_property
+    def known(self) -> NDArray[np.bool_]:
+        """Which buckets have a column."""
+        return self.table >= 0
 
     @property
     def width(self) -> int:

@@ -85,6 +85,9 @@ class Model:
     words_version: str
 
 
-def read_texts(extractor: Extractor, texts: Sequence[str], office: OfficeNames | None = None) -> list[Raw]:
-    """Features of texts as they come, batch by batch."""
-    return [extractor.extract(batch) for batch in batches(prepare(texts, office))]
+def read_texts(
+    extractor: Extractor, texts: Sequence[str], office: OfficeNames | None = None, vocabulary: Vocabulary | None = None
+) -> list[Raw]:
+    """Features of texts as they come, batch by batch; with a vocabulary only what that knows."""
+    known = vocabulary.known if vocabulary else None
+    return [extractor.extract(batch, known) for batch in batches(prepare(texts, office))]

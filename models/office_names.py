@@ -34,6 +34,7 @@ _FOREIGN: Final = re.compile(
 )
 _ELSEWHERE: Final = re.compile(r"(?:隔壁|邻省|邻市|邻县|邻区|外省|外市|外地|外县|别的|别处|其他|兄弟|人家)[的那这个]*$")
 _KEY: Final = re.compile(r"人民|自治|\s")
+_MAY_NAME: Final = re.compile("检|[你贵]院|[\ue000-\uf8ff]")  # what every match but a plain alias holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,12 @@ def _compiled(office: OfficeNames | None) -> tuple[re.Pattern[str], dict[str, st
     return re.compile(pattern), kinds
 
 
+@lru_cache(maxsize=64)
+def _plain(office: OfficeNames) -> tuple[str, ...]:
+    """Aliases that hold no 检."""
+    return tuple(sorted(name for name in office.own | office.superior | office.subordinate if "检" not in name))
+
+
 def _forms(name: str) -> set[str]:
     """How people write a full name: 清江市人民检察院, 清江市检察院, 清江检察院, 清江市检. A plain alias stays alone."""
     forms = {name, _KEY.sub("", name)}
@@ -101,6 +108,8 @@ def replace_names(text: str, office: OfficeNames | None = None) -> str:
     Without an office any mainland procuratorate is OWN (the supreme one RELATED). Bare 检察院, 检院, 你院, 贵院 are OWN.
     Foreign ones and those of Hong Kong, Macau and Taiwan stay as they are. Never raises.
     """
+    if _MAY_NAME.search(text) is None and not (office and any(alias in text for alias in _plain(office))):
+        return text  # nine posts of ten
     pattern, kinds = _compiled(office)
     parts: list[str] = []
     done = 0

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from models.artifact import load_model
 from models.explain import moving_words
 from models.features import Extractor
@@ -61,9 +63,9 @@ class Scorer:
         """
         if not texts:
             return []
-        margins = self._model.linear.margins(read_texts(self._extractor, texts, office))
-        scores = self._model.decision(margins)
-        return [_labels(scores, row) for row in range(len(texts))]
+        linear = self._model.linear
+        margins = linear.margins(read_texts(self._extractor, texts, office, linear.vocabulary))
+        return _all_labels(self._model.decision(margins))
 
     def words(self, text: str) -> list[str]:
         """Content words for the index, in order, repeats kept."""
@@ -77,18 +79,30 @@ class Scorer:
         return moving_words(self._model.linear, self._extractor, text, office, label)
 
 
-def _labels(scores: Scores, row: int) -> Labels:
-    role, sentiment = int(scores.role[row]), int(scores.sentiment[row])
-    binary, given = scores.binary_p[row], scores.given[row]
+def _all_labels(scores: Scores) -> list[Labels]:
+    """Plain Python values from here on: an array's element is slow to take one by one."""
     needs_answer, sensitive = (len(TOPICS) + BINARY.index(name) for name in ("needs_answer", "sensitive"))
-    return Labels(
-        role=ROLES[role],
-        role_p=float(scores.role_p[row, role]),
-        sentiment=SENTIMENTS[sentiment],
-        sentiment_p=float(scores.sentiment_p[row, sentiment]),
-        topics={topic: float(binary[at]) for at, topic in enumerate(TOPICS) if given[at]},
-        needs_answer=bool(given[needs_answer]),
-        needs_answer_p=float(binary[needs_answer]),
-        sensitive=bool(given[sensitive]),
-        sensitive_p=float(binary[sensitive]),
+    rows = np.arange(len(scores.role))
+    columns = zip(
+        scores.role.tolist(),
+        scores.role_p[rows, scores.role].tolist(),
+        scores.sentiment.tolist(),
+        scores.sentiment_p[rows, scores.sentiment].tolist(),
+        scores.binary_p.tolist(),
+        scores.given.tolist(),
+        strict=True,
     )
+    return [
+        Labels(
+            role=ROLES[role],
+            role_p=role_p,
+            sentiment=SENTIMENTS[sentiment],
+            sentiment_p=sentiment_p,
+            topics={topic: p for topic, p, yes in zip(TOPICS, binary, given, strict=False) if yes},
+            needs_answer=given[needs_answer],
+            needs_answer_p=binary[needs_answer],
+            sensitive=given[sensitive],
+            sensitive_p=binary[sensitive],
+        )
+        for role, role_p, sentiment, sentiment_p, binary, given in columns
+    ]
