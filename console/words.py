@@ -25,6 +25,11 @@ ACTIONS: dict[str, str] = {
     "save_search": "保存检索",
     "rename_search": "改检索名称",
     "discard_search": "取消保存检索",
+    "fill_review": "取一批校对",
+    "confirm_labels": "确认标签",
+    "correct_labels": "改正标签",
+    "skip_review": "跳过校对",
+    "undo_review": "撤销校对",
     "acknowledge": "签收",
     "complete_task": "完成任务",
     "skip_task": "跳过任务",
@@ -43,6 +48,8 @@ PLACES: dict[str, str] = {
     "digests": "周报列表",
     "searches": "保存的检索",
     "sources": "信源",
+    "review": "校对",
+    "quality": "模型质量",
     "inbox": "收件箱",
     "people": "人员",
     "audit": "审计",
@@ -76,6 +83,8 @@ DETAILS: dict[str, str] = {
     "clock": "时限",
     "open_tasks": "未完成任务",
     "before": "原等级",
+    "part": "抽取方式",
+    "changed": "改动",
 }
 
 

@@ -400,6 +400,32 @@ class SavedSearch(Base):
     version: Mapped[int] = mapped_column(Integer, default=1)
 
 
+class Review(Base):
+    """An item that an analyst is asked to read, and then its labels as the model gave and the analyst decided them.
+
+    `state`: waiting, done, skipped, gone. No text: a correction goes with its item at retention, and teaches until then.
+    """
+
+    __tablename__ = "reviews"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    office_id: Mapped[str] = mapped_column(String(32))  # whose reading of the item
+    item_id: Mapped[str] = mapped_column(String(32), index=True)
+    revision: Mapped[int] = mapped_column(Integer)
+    story_id: Mapped[str] = mapped_column(String(32))
+    channel: Mapped[str] = mapped_column(String(16))
+    part: Mapped[str] = mapped_column(String(16))  # of the queue: uncertain, rare, random
+    why: Mapped[str] = mapped_column(String(32), default="")  # the label that made it uncertain or rare
+    actor: Mapped[str] = mapped_column(String(64))  # sign-in name
+    position: Mapped[int] = mapped_column(Integer)
+    chosen_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16))
+    decided_at: Mapped[datetime | None]
+    model: Mapped[str] = mapped_column(String(64), default="")  # version that gave `given`
+    given: Mapped[dict[str, Any]]  # {role, sentiment, topics, needs_answer, sensitive}; empty until decided
+    labels: Mapped[dict[str, Any]]  # the same, as decided
+    __table_args__ = (Index("ix_reviews_office_id_chosen_at", "office_id", "chosen_at"),)
+
+
 # --- who works here ------------------------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ from pipeline.desk.tables import (
 )  # fmt: skip
 from pipeline.index.engine import Index
 from pipeline.records import WHOLE
+from pipeline.review.reviews import forget
 from pipeline.settings import Home
 from pipeline.spool import Spool
 from pipeline.staging import Staging
@@ -59,6 +60,7 @@ def upkeep(home: Home, db: Database, index: Index, now: datetime) -> UpkeepRepor
         old = index.older(channel, before) - pinned
         with db.write() as session:  # first: after a kill in between, the next run deletes what is noted here
             registry.forget_index(session, old)
+            forget(session, sorted(old))
         purged += index.purge(channel, before, pinned)
     heard = now - timedelta(days=home.settings.retention("public"))  # what was heard of the public: cells and issues
     index.purge("public", heard, ())
