@@ -147,7 +147,7 @@ def test_a_silent_site_is_left(site: Site, house: House) -> None:
     started = time.monotonic()
     report = house.crawl()["news"]
     assert report["status"] == "failing" and "没有回应" in report["message"] and time.monotonic() - started < 25
-    assert report["captured"] == 0 and len(site.paths) < 30
+    assert report["captured"] == 0 and len(site.paths) < 42  # of 82, had all forty been tried twice
 
 
 def test_no_setting_reads_a_public_site_without_a_pause() -> None:
