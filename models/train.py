@@ -15,10 +15,11 @@ from scipy.sparse import csr_matrix, hstack, vstack
 from models.artifact import save_model
 from models.calibrate import F64, fit_sigmoid, fit_softmax, fit_thresholds
 from models.corpus_reader import Example, read_corpus
+from models.drift import profile_of
 from models.evaluate import report, table
 from models.features import F32, Extractor, Raw, Vocabulary, batches, prepare
 from models.frequencies import count_words
-from models.model import BINARY_AT, ROLE_AT, SENTIMENT_AT, Decision, Linear, Model, read_texts
+from models.model import BINARY_AT, ROLE_AT, SENTIMENT_AT, Decision, Linear, Model, Scores, read_texts
 from models.office_names import OTHER, OWN, RELATED, OfficeNames
 from models.segment import DEFAULT_ENGINE, Segmenter
 from models.splits import read_split
@@ -52,32 +53,40 @@ def silent(_: str) -> None:
 
 def train(examples: Sequence[Example], engine: str = DEFAULT_ENGINE, progress: Progress = silent) -> Model:
     """Fits a model on the given examples. Deterministic. Raises EngineError for an unknown engine."""
+    return fit(material_of(examples), engine, progress)[0]
+
+
+def fit(material: Material, engine: str = DEFAULT_ENGINE, progress: Progress = silent) -> tuple[Model, Scores]:
+    """A model, and what models that had not seen their family say of the original texts. Raises EngineError."""
     began = time.monotonic()
     segmenter = Segmenter(engine)
     extractor = Extractor(segmenter)
-    material = material_of(examples)
-    progress(f"训练: {len(examples)} 条语料, {len(set(material.families))} 个场景族, 分词引擎 {engine}")
-    margins = cross_margins(material, extractor, progress)
-    decision = fit_decision(margins[material.original], material.labels[material.original])
+    progress(f"训练: {len(material.texts)} 条, {len(set(material.families))} 个场景族, 分词引擎 {engine}")
+    margins = cross_margins(material, extractor, progress)[material.original]
+    decision = fit_decision(margins, material.labels[material.original])
     progress(f"训练: 校准完成, 拟合全部标签 ({time.monotonic() - began:.0f} 秒)")
     linear = fit_linear(extract(extractor, material.texts), material.labels, material.weights)
     progress(f"训练: 完成, 特征 {linear.vocabulary.width} 个, 用时 {time.monotonic() - began:.0f} 秒")
-    return Model(linear, decision, segmenter.engine, segmenter.words_version)
+    return Model(linear, decision, segmenter.engine, segmenter.words_version), decision(margins)
 
 
-def train_model(corpus_dir: Path, out: Path, engine: str = DEFAULT_ENGINE, progress: Progress = silent) -> None:
+def train_model(
+    corpus_dir: Path, out: Path, engine: str = DEFAULT_ENGINE, progress: Progress = silent,
+    more: Callable[[Material], Material] = lambda material: material, **card: Any,
+) -> None:  # fmt: skip
     """Train on the corpus without its held-out families, measure on these, and save model and card to `out`.
 
-    What is saved is what was measured: it never saw the held-out part. Raises CorpusError or EngineError.
+    What is saved is what was measured: it never saw the held-out part. `more` may add texts (of the office's corrections), `card`
+    says so. Raises CorpusError or EngineError.
     """
     corpus = read_corpus(corpus_dir)
     split = read_split(corpus, corpus_dir)
-    model = train(split.train, engine, progress)
+    model, unseen = fit(more(material_of(split.train)), engine, progress)
     result = evaluate(model, split.held_out)
     table(result, progress)
     card = {
         "corpus_hash": corpus.hash, "held_out_hash": split.held_out_hash, "trained_on": len(split.train), "held_out": result,
-        "note": "One hand wrote texts and labels (guideline beside the corpus).",
+        "profile": profile_of(unseen), "note": "One hand wrote texts and labels (guideline beside the corpus).", **card,
     }  # fmt: skip
     words = count_words(Segmenter(engine), (example.text for example in split.train))
     save_model(out, model, words, card)
