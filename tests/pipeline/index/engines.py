@@ -20,7 +20,9 @@ ENGINES = ("sqlite", "elasticsearch")
 def open_elastic(url: str, offices: Sequence[str] = ("city", "district")) -> ElasticIndex:
     """An empty index under a prefix of its own."""
     settings = IndexSettings(engine="elasticsearch", hosts=[url], prefix=f"test-{secrets.token_hex(4)}-")
-    return ElasticIndex(settings, offices)
+    index = ElasticIndex(settings, offices)
+    _ = index.server  # made now, not at first use
+    return index
 
 
 def drop(index: ElasticIndex) -> None:
