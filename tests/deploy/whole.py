@@ -32,6 +32,7 @@ NOW = datetime(2026, 11, 21, 21, 0, tzinfo=timezone(timedelta(hours=8))).astimez
 POOL = "office"
 DAILY = ["crawl", "ingest", "watch", "dispatch"]
 RUN_SECONDS = 120
+_ENDED = ("COMPLETED", "FAILED", "CRASHED")
 ELASTICSEARCH = "TINGJIAN_TEST_ELASTICSEARCH_URL"
 
 
@@ -104,19 +105,24 @@ def whole_demo(folder: Path, say: Callable[[str], None] = print) -> Iterator[Who
 def _run(api: str, home: Path, names: list[str], now: datetime) -> str:
     """Ask for one run of `steps`, as the Prefect page or its command line does; returns its id when it is done."""
     with httpx.Client(base_url=api, timeout=30, trust_env=False) as client:
-        deployment = _json(client.get("/deployments/name/steps/steps"))
-        parameters = {"home": str(home), "names": names, "now": now.isoformat()}
-        asked = client.post(f"/deployments/{deployment['id']}/create_flow_run", json={"parameters": parameters})
-        run = str(_json(asked)["id"])
+        deployment = _json(lambda: client.get("/deployments/name/steps/steps"))
+        asked = {
+            "parameters": {"home": str(home), "names": names, "now": now.isoformat()}, "idempotency_key": now.isoformat(),
+        }  # fmt: skip
+        run = str(_json(lambda: client.post(f"/deployments/{deployment['id']}/create_flow_run", json=asked))["id"])
         deadline = time.monotonic() + RUN_SECONDS
-        while (state := _json(client.get(f"/flow_runs/{run}"))["state"])["type"] not in ("COMPLETED", "FAILED", "CRASHED"):
+        while (state := _json(lambda: client.get(f"/flow_runs/{run}"))["state"])["type"] not in _ENDED:
             assert time.monotonic() < deadline, f"{names}: {state['type']} after {RUN_SECONDS} s"
             time.sleep(0.3)
         assert state["type"] == "COMPLETED", f"{names}: {state['type']} {state['message']}"
         return run
 
 
-def _json(answer: httpx.Response) -> dict[str, Any]:
+def _json(ask: Callable[[], httpx.Response]) -> dict[str, Any]:
+    """What Prefect answers. On a busy machine it may say 503 (its database is locked) and is asked again, as its own client does."""
+    deadline = time.monotonic() + RUN_SECONDS
+    while (answer := ask()).status_code == 503 and time.monotonic() < deadline:
+        time.sleep(1)
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()
     return found
