@@ -128,9 +128,12 @@ class Group:
             if not _end(child.process, deadline):
                 self.say(f"{child.name} 没有按时停下，已强制结束。")
             self.children.remove(child)
-        for pid in self.members():
-            if but is None or pid != but.process.pid:
+        spared = {but.process.pid} if but else set[int]()
+        deadline = time.monotonic() + STOP_SECONDS
+        while (left := set(self.members()) - spared) and time.monotonic() < deadline:  # a killed one ends a moment later
+            for pid in left:
                 _send(os.kill, pid, signal.SIGKILL)
+            time.sleep(0.02)
 
     def _launch(
         self, command: Sequence[str], log: Path | None, environment: Mapping[str, str]
