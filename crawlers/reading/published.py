@@ -55,8 +55,8 @@ _LISTS = re.compile(
 )
 _is_for_a_date = named(r"\w*time\w*|\w*date\w*|pubtime|source|info\w*|laiyuan|ly|meta\w*|fbsj|rq")
 _SCRIPT = re.compile(
-    r"""(?<![A-Za-z])(?:publish(?:ed)?_?(?:time|date|at)?|pub_?(?:time|date)|news_?time|p_?time|date_?published|post_?(?:time|date)\w*"""
-    r"""|current_?post_?date\w*|\w*_?(?:entry)?created_?(?:date|time|at))["']?\s*[:=]\s*["']?((?:19|20)\d\d[-/年]\d[^"']{5,30}|1\d{9}(?:\d{3})?\b)""",
+    r"""(?<![A-Za-z])(?:publish(?:ed)?_?(?:time|date|at)?|pub_?(?:time|date)|news_?time|p_?time|date_?published|post_?(?:time|date)\w{0,30}"""
+    r"""|current_?post_?date\w{0,30}|\w{0,30}created_?(?:date|time|at))["']?\s{0,20}[:=]\s{0,20}["']?((?:19|20)\d\d[-/年]\d[^"']{5,30}|1\d{9}(?:\d{3})?\b)""",
     re.I,
 )
 _MOST_SCRIPT = 300_000

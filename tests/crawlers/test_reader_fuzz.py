@@ -99,6 +99,12 @@ def test_no_repetition_makes_a_reader_slow(atom: str, where: str) -> None:
     read_all(stretched(long, where).encode())
 
 
+@pytest.mark.parametrize("atom", ["年", "1", "a_", "created", "post_date "])
+def test_long_words_in_scripts(atom: str) -> None:
+    """A word of 80,000 characters in a script once took minutes."""
+    read_all(stretched(atom * (240_000 // len(atom.encode())), "script").encode())
+
+
 def stretched(long: str, where: str) -> str:
     quoted = long.replace('"', "'")
     return {
