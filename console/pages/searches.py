@@ -61,7 +61,9 @@ def edit(ask: Ask) -> Response:
 
 def rename(ask: Ask) -> Response:
     name = ask.form.get("name", "")
-    return _change(ask, lambda s, row, v: saved.rename(s, row, name, ask.viewer.name, ask.desk.home.offices, ask.now, v))
+    return _change(
+        ask, lambda s, row, v: saved.rename(s, row, name, ask.viewer.name, ask.desk.home.offices, ask.now, v)
+    )
 
 
 def confirm_discard(ask: Ask) -> Response:
