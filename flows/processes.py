@@ -130,7 +130,8 @@ class Group:
             self.children.remove(child)
         spared = {but.process.pid} if but else set[int]()
         deadline = time.monotonic() + STOP_SECONDS
-        while (left := set(self.members()) - spared) and time.monotonic() < deadline:  # a killed one ends a moment later
+        # A killed one ends a moment later.
+        while (left := set(self.members()) - spared) and time.monotonic() < deadline:
             for pid in left:
                 _send(os.kill, pid, signal.SIGKILL)
             time.sleep(0.02)
