@@ -29,8 +29,9 @@ PERSONAL = frozenset(
     "author authors handle avatar ip device devices nick nickname uid imei mac fingerprint cookie poster commenter follower "
     "followers fans weibo wechat openid gender age birthday phone mobile email homepage".split()
 )
-# Read only to be digested and dropped while parsing: names of a page's element and of a column in the office's own export.
-READ_AND_DROPPED = {"Selectors.post_author", "Columns.author"}
+# Read only to be digested and dropped while parsing: names of a page's element, of a column in the office's own export, of a
+# member of a public JSON answer.
+READ_AND_DROPPED = {"Selectors.post_author", "Columns.author", "Fields.author"}
 
 
 def personal(name: str) -> set[str]:
