@@ -178,7 +178,8 @@ class ElasticIndex:
             query = {"bool": {"filter": [query, newest]}}
         hits = self.server.total(self._items, query)
         least = least_count(hits)
-        words = {"terms": {"field": "words", "size": _CANDIDATES, "min_doc_count": least}}
+        # few hits, many words: numbering all words of the index first (global ordinals) would take longer than counting
+        words = {"terms": {"field": "words", "size": _CANDIDATES, "min_doc_count": least, "execution_hint": "map"}}
         here = {b["key"]: b["doc_count"] for b in self.server.aggregate(self._items, query, words).get("buckets", ())}
         if not here:
             return []

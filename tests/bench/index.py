@@ -10,7 +10,8 @@ It measures, in this order
   write    all N by our writer, 500 at a time as ingest does, each searchable when its batch returns
   queries  p50 and p95 by kind, warm: a tenth of the queries, not counted, are asked before
   spool    up to 5,000 more from the spool to searchable at size N: unseal, dedup, read, write
-Rates are per second of the writer's own time; making the documents is not counted. The last line is one JSON object.
+Rates are per second of the writer's own time; making the documents is not counted. On a shared machine times are upper
+bounds: `own_cpu` is what our process itself computed (SQLite: everything). The last line is one JSON object.
 
   python tests/bench/index.py --docs 20000                        both engines, about three minutes
   python tests/bench/index.py --docs 1000000 --engine sqlite --seed 7 --folder /big/disk
@@ -227,10 +228,11 @@ def _bulk(raw: SqliteIndex | ElasticIndex, ready: list[Any]) -> None:
     connection = sqlite3.connect(raw.path, isolation_level=None)
     connection.execute("PRAGMA synchronous=NORMAL")
     (last,) = connection.execute("SELECT coalesce(max(row), 0) FROM documents").fetchone()
+    document = "INSERT INTO documents (row, doc_id, revision, indexed_at, document) VALUES (?1, ?1, 1, 0, ?2)"
     for start in range(0, len(ready), BATCH_SIZE):
         rows = list(enumerate(ready[start : start + BATCH_SIZE], last + start + 1))
         connection.execute("BEGIN")
-        connection.executemany("INSERT INTO documents VALUES (?, ?)", ((n, document) for n, (document, _, _) in rows))
+        connection.executemany(document, ((n, body) for n, (body, _, _) in rows))
         connection.executemany("INSERT INTO fts (rowid, title, text) VALUES (?, ?, ?)", ((n, *t) for n, (_, *t) in rows))
         connection.execute("COMMIT")
     connection.close()
@@ -242,7 +244,7 @@ def write(
     """All documents; also some of them, drawn evenly, from which queries take their words."""
     rng = random.Random(f"{seed} known")
     known: list[Item] = []
-    seconds, done = 0.0, 0
+    seconds, busy, done = 0.0, 0.0, 0
     memory: list[int] = []
     for batch in batches(stream):
         for item in batch:
@@ -251,14 +253,15 @@ def write(
                 known.append(item)
             elif rng.random() < KNOWN / done:
                 known[rng.randrange(KNOWN)] = item
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         index.write_items(batch)
         seconds += time.perf_counter() - started
+        busy += time.process_time() - worked
         if done * 10 // many > (done - len(batch)) * 10 // many:
             memory.append(own_memory_mb())
             say(engine, f"{done:,} of {many:,} written, {done / seconds:.0f}/s, own memory {memory[-1]} MB")
     return {
-        "write_docs_per_s": round(done / seconds), "own_memory_mb": {"after_a_tenth": memory[0], "end": memory[-1]},
+        "write_docs_per_s": round(done / seconds), "write_docs_per_own_cpu_s": round(done / busy), "own_memory_mb": {"after_a_tenth": memory[0], "end": memory[-1]},
     }, known  # fmt: skip
 
 
@@ -274,16 +277,20 @@ def ask(engine: str, index: Index, queries: Queries, many: int) -> tuple[dict[st
     for kind in KINDS:
         for _ in range(many // 10):
             queries.draw(kind).ask(index)
-        times, slowest, answers = [], (0.0, ""), hashlib.sha256()
+        times, busy, slowest, answers = [], [], (0.0, ""), hashlib.sha256()
         for _ in range(many):
             query = queries.draw(kind)
-            started = time.perf_counter()
+            started, worked = time.perf_counter(), time.process_time()
             answer = query.ask(index)
             times.append(1000 * (time.perf_counter() - started))
+            busy.append(1000 * (time.process_time() - worked))
             slowest = max(slowest, (times[-1], query.words))
             answers.update(repr(answer).encode())
         p95, goal = statistics.quantiles(times, n=20)[18], GOALS[engine][kind.split()[0].strip(":")]
-        result[kind] = {"p50": round(statistics.median(times), 1), "p95": round(p95, 1), "goal": goal, "met": p95 <= goal}
+        result[kind] = {
+            "p50": round(statistics.median(times), 1), "p95": round(p95, 1), "goal": goal, "met": p95 <= goal,
+            "own_cpu_p95": round(statistics.quantiles(busy, n=20)[18], 1),
+        }  # fmt: skip
         digests[kind] = answers.hexdigest()[:16]
         say(engine, f"{kind}: {result[kind]} (slowest {slowest[0]:.0f} ms: {slowest[1]})")
     return result, digests
