@@ -61,18 +61,19 @@ def find_dates(text: str, now: datetime, *, relative: bool = True) -> Iterator[D
     """Every date in `text`, by place. Those later than a day from `now` or before 1990 are left out."""
     plain = text.translate(_FOLD)
     found: list[Date] = []
-    taken: list[tuple[int, int]] = []
+    taken = bytearray(len(plain))  # places that belong to a date
     readers = [(_FULL, _full), (_NUMERALS, _numerals), (_CTIME, _ctime), (_SHORT, _short), (_DASHED, _short)]
     if relative:
         readers += [(_WORDS, _word), (_AGO, _ago)]
     for pattern, read in readers:
         for match in pattern.finditer(plain):
-            if any(s < match.end() and match.start() < e for s, e in taken):
+            start, end = match.span()
+            if any(taken[start:end]):
                 continue
             date = read(match, now)
             if date is not None and _plausible(date.at, now):
                 found.append(replace(date, guessed=read in (_short, _word, _ago)))
-                taken.append(match.span())
+                taken[start:end] = b"\1" * (end - start)
     yield from sorted(found, key=lambda d: d.start)
 
 
