@@ -30,6 +30,7 @@ ACTIONS: dict[str, str] = {
     "correct_labels": "改正标签",
     "skip_review": "跳过校对",
     "undo_review": "撤销校对",
+    "rollback_model": "退回模型",
     "acknowledge": "签收",
     "complete_task": "完成任务",
     "skip_task": "跳过任务",

@@ -12,6 +12,7 @@ from flows.kibana.commands import kibana
 from flows.model_commands import score, train
 from flows.read_commands import read
 from flows.setup_commands import init, status, user
+from flows.shelf_commands import model
 from flows.source_commands import source
 from flows.step_commands import crawl, digest, dispatch, ingest, upkeep, watch
 from flows.up_commands import schedule, up, worker
@@ -47,6 +48,7 @@ for command in (
     worker,
     train,
     score,
+    model,
     kibana,
     read,
     source,

@@ -105,9 +105,9 @@ def _hints_of_configuration(home: Home, now: datetime) -> Iterator[str]:
 
 
 def _configuration(home: Home, now: datetime) -> Iterator[str]:
-    from models.errors import ArtifactError
-    from models.scorer import Scorer
+    from models.errors import ModelsError
     from pipeline.notify.senders import build_senders
+    from pipeline.steps.shelf import shelf_of
 
     try:
         check_configuration(home, now)
@@ -115,8 +115,9 @@ def _configuration(home: Home, now: datetime) -> Iterator[str]:
     except TingjianError as error:
         yield f"配置：{error}"
     try:
-        Scorer.load(home.model)
-    except ArtifactError as error:
+        if problem := shelf_of(home).usable().problem:
+            yield f"分类模型：{problem}"
+    except ModelsError as error:
         yield f"分类模型：{error}"
     if not [s for s in home.sources if s.enabled]:
         yield "没有启用任何来源：把 config/sources/ 里改好的来源设为 enabled: true"

@@ -50,8 +50,8 @@ def upkeep(home: str, now: str | None = None) -> None:
 
 @flow(name="train", log_prints=False, timeout_seconds=FLOW_SECONDS)
 def train(home: str) -> None:
-    """Train again where the artifact no longer fits the code."""
-    step("train", None, None, "--if-missing")
+    """Train again with the office's corrections; the result is used where it is not worse."""
+    step("model", home, None, "retrain")
 
 
 @flow(name="steps", log_prints=False, timeout_seconds=FLOW_SECONDS)

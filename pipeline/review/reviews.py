@@ -27,6 +27,10 @@ PERIOD = timedelta(days=28)  # what came in since then is asked about
 MOST = 20_000  # documents looked through for one batch: where more came in, a shorter period is taken whole
 SHORTEST = timedelta(hours=6)
 RETURNS_AFTER = timedelta(days=3)  # what somebody left unread may be asked of others
+PART_NAMES = {"uncertain": "最拿不准", "rare": "少见话题", "random": "随机抽样"}
+FIELD_NAMES = {
+    "role": "与本院关系", "sentiment": "行文倾向", "topics": "话题", "needs_answer": "需要答复", "sensitive": "涉及受保护利益",
+}  # fmt: skip
 
 
 def candidates(index: Index, office_id: str, now: datetime) -> list[Candidate]:
@@ -106,7 +110,7 @@ def skip(session: Session, review: Review, now: datetime) -> None:
     if review.state != "waiting":
         raise Conflict("这一条刚被处理过")
     review.state, review.decided_at = "skipped", now
-    _note(session, review, now, "skip_review", part=review.part)
+    _note(session, review, now, "skip_review")
 
 
 def set_gone(session: Session, review: Review, now: datetime) -> None:
@@ -125,7 +129,7 @@ def undo(session: Session, office_id: str, actor: str, now: datetime) -> Review:
     if last is None:
         raise Refused("没有可以撤销的")
     last.state, last.decided_at, last.model, last.given, last.labels = "waiting", None, "", {}, {}
-    _note(session, last, now, "undo_review", part=last.part)
+    _note(session, last, now, "undo_review")
     return last
 
 
@@ -168,4 +172,13 @@ def checked(labels: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _note(session: Session, review: Review, now: datetime, action: str, **detail: str) -> None:
-    record(session, now, review.actor, [review.office_id], action, f"item:{review.item_id}", **detail)
+    record(
+        session,
+        now,
+        review.actor,
+        [review.office_id],
+        action,
+        f"item:{review.item_id}",
+        part=PART_NAMES[review.part],
+        **detail,
+    )

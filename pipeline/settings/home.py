@@ -129,10 +129,20 @@ class Home:
         return self.folder / "evidence"
 
     @property
+    def evidence_register(self) -> Path:
+        """Outside the folder that it vouches for."""
+        return self.folder / "evidence.db"
+
+    @property
     def model(self) -> Path:
         if self.settings.model_folder:
             return self.path(self.settings.model_folder)
         return Path(__file__).resolve().parents[2] / "models" / "artifact"
+
+    @property
+    def models(self) -> Path:
+        """Versions that this installation trained with its own corrections; the last one taken goes before `model`."""
+        return self.folder / "models"
 
     @property
     def desk_url(self) -> str:

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from models.artifact import load_frequencies
 from models.taxonomy import HARM_TOPICS
 from pipeline.cluster import Clustering, Document, cluster, held_by, rarity, strands
 from pipeline.desk.database import Database
@@ -25,6 +24,7 @@ from pipeline.settings import Home
 from pipeline.signals import Cells
 from pipeline.staging import Post, Staging
 from pipeline.steps.locks import only_one
+from pipeline.steps.shelf import shelf_of
 
 WINDOW = timedelta(days=7)
 
@@ -67,7 +67,7 @@ def _hear(home: Home, db: Database, index: Index, staging: Staging, now: datetim
     whole = [_of_item(i, placed.get(i.id, "")) for i in items]
     public = [_of_post(p, redirects) for p in _with_topic(posts)]
     documents = sorted(whole + public, key=lambda d: (d.at, d.id))
-    groups, background = strands(documents), load_frequencies(home.model)
+    groups, background = strands(documents), shelf_of(home).frequencies()
     weights = rarity(held_by(groups), len(groups), background)
     found = cluster(documents, {row.id: row.profile for row in rows}, weights, lambda: secrets.token_hex(8))
     told = len(whole) + rounded_down(len(public), home.settings.k)

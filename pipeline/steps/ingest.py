@@ -13,7 +13,6 @@ from datetime import datetime
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from models.scorer import Scorer
 from pipeline import dedup, registry
 from pipeline.desk import counters
 from pipeline.desk.database import Database
@@ -32,6 +31,8 @@ from pipeline.staging import Post, Staging
 from pipeline.steps.crawl_reports import note_new, note_reports
 from pipeline.steps.expiry import expire_staged
 from pipeline.steps.locks import only_one
+from pipeline.steps.shelf import shelf_of
+from pipeline.steps.troubles import note_model
 from pipeline.urls import keyed_id
 
 
@@ -76,7 +77,9 @@ def ingest(
             reader: Reader | None = None
             for batch in spool.batches():
                 if reader is None:
-                    reader = Reader(Scorer.load(home.model), home.offices)
+                    usable = shelf_of(home).usable()
+                    note_model(db, usable.problem, now)
+                    reader = Reader(usable.scorer(), home.offices)
                 _ingest_batch(home, db, index, staging, spool, reader, batch, now, report)
                 public = rounded_down(report.staged, home.settings.k)
                 progress(f"入库 {report.batches} 批：单件 {report.items}，公众 {public}，未变 {report.unchanged}")

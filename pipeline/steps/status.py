@@ -26,6 +26,7 @@ from pipeline.index.engine import Index, Search
 from pipeline.settings import Home, Source
 from pipeline.spool import Spool
 from pipeline.staging import Staging
+from pipeline.steps.model_news import model_news
 from pipeline.steps.troubles import standing
 
 
@@ -84,6 +85,7 @@ def status(home: Home, db: Database, index: Index, now: datetime) -> dict[str, A
             "heartbeats": {beat.name: beat.beat_at.isoformat() for beat in newest},
             "late_sources": late_sources(home.sources, session, now),
             "troubles": [*troubles, *(t.words for t in standing(session))],
+            "model": model_news(session),
             "open_incidents": _grouped(session, Incident.level, Incident.state != "closed"),
             "incidents": _grouped(session, Incident.state),
             "outbox": _grouped(session, Notification.state),

@@ -9,15 +9,17 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pipeline.desk.database import Database
 from pipeline.desk.tables import Heartbeat
 
-Part = Literal["watch", "clocks", "mirror"]
+Part = Literal["watch", "clocks", "mirror", "model"]
 TELL_AFTER = timedelta(minutes=10)  # a restart of an engine is no news
 _PREFIX = "trouble:"
 _MEANS: dict[str, str] = {
     "watch": "研判暂停（新内容暂不预警，恢复后自动补上；时限、升级和发送照常）",
     "clocks": "时限和升级停住了",
     "mirror": "Kibana 看板的数据没有更新（值班台不受影响）",
+    "model": "分类模型不能用，退回了前一个（可以照常工作，下次训练会换上新的）",
 }
 
 
@@ -39,6 +41,16 @@ def note(session: Session, part: Part, problem: str, now: datetime) -> None:
         session.merge(Heartbeat(name=name, beat_at=now, state={"problem": problem, "since": since}))
     elif known:
         session.delete(known)
+
+
+def note_model(db: Database, problem: str, now: datetime) -> None:
+    """The same of the model, in a transaction of its own only where something changed."""
+    with db.read() as session:
+        known = session.get(Heartbeat, f"{_PREFIX}model")
+        if (known.state["problem"] if known else "") == problem:
+            return
+    with db.write() as session:
+        note(session, "model", problem, now)
 
 
 def standing(session: Session) -> list[Trouble]:

@@ -1,0 +1,28 @@
+"""What was last heard of the model: its training and its drift, as noted in the desk's database. Light to import."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pipeline.desk.tables import Heartbeat
+
+TRAINED = "train"  # heartbeats: of the last training, and of each office's drift
+DRIFT = "drift:"
+
+
+def model_news(session: Session) -> dict[str, Any]:
+    """JSON-ready: the last training's result in words, and the names of what drifted by office."""
+    trained = session.get(Heartbeat, TRAINED)
+    beats = session.scalars(select(Heartbeat).where(Heartbeat.name.startswith(DRIFT)))
+    return {
+        "training": None
+        if trained is None
+        else {"at": trained.beat_at.isoformat(), "result": trained.state["kind"], "words": trained.state["lines"]},
+        "drift": {
+            beat.name.removeprefix(DRIFT): [row["name"] for row in beat.state.get("rows", []) if row["large"]]
+            for beat in beats
+        },
+    }
