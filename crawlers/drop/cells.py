@@ -13,14 +13,9 @@ Cell = str | float | datetime | None
 _EXCEL_EPOCH = datetime(1899, 12, 30, tzinfo=SHANGHAI)
 _SERIAL = re.compile(r"[2-7]\d{4}(?:\.\d+)?")
 _COMPACT = re.compile(r"^((?:19|20)\d\d)(\d\d)(\d\d)(?=\s+\d)")
+_CLOCK = re.compile(r"\d\s?[:时点]")
 # full width to ASCII
 _FOLD = {0xFEE0 + c: c for c in range(0x21, 0x7F)} | {0x3000: 0x20}
-_HALF_DAY = re.compile(
-    r"(?P<before>上午|下午|凌晨|早上|中午|晚上|[AP]M)?\s*(?<!\d)(?P<h>\d{1,2})\s?[:时点]\s?(?P<rest>[0-5]\d(?:\s?[:分]\s?[0-5]\d)?)"
-    r"(?:\.\d+)?[分秒]?\s*(?P<after>上午|下午|[AP]M)?",
-    re.I,
-)
-_MORNING, _AFTERNOON = ("上午", "凌晨", "早上", "AM"), ("下午", "晚上", "中午", "PM")
 
 
 def words(cell: Cell) -> str:
@@ -47,24 +42,11 @@ def date_of(cell: Cell, now: datetime) -> tuple[datetime, Precision]:
         at = (_EXCEL_EPOCH + timedelta(seconds=round(number * 86_400))).astimezone(UTC)
     else:
         text = _COMPACT.sub(r"\1-\2-\3", words(cell).translate(_FOLD))
-        text = _HALF_DAY.sub(_in_24_hours, text)
         date = parse_date(text, now, relative=False)
-        if date is None or (date.precision == "day" and ":" in text):
+        if date is None or (date.precision == "day" and _CLOCK.search(text)):
             raise QuarantineError("bad_date")
         at = date.at
     if at > now + timedelta(days=1) or at.year < 1990:
         raise QuarantineError("bad_date")
     local = at.astimezone(SHANGHAI)
     return at, "day" if (local.hour, local.minute, local.second) == (0, 0, 0) else "minute"
-
-
-def _in_24_hours(match: re.Match[str]) -> str:
-    half, hour = (match["before"] or match["after"] or "").upper(), int(match["h"])
-    rest = re.sub(r"\s?[:分]\s?", ":", match["rest"])
-    if half in _MORNING and hour == 12:
-        hour = 0
-    elif half in _AFTERNOON and hour < 12 and not (half == "中午" and hour > 9):
-        hour += 12
-    elif half == "晚上" and hour == 12:
-        return f" 99:{rest}"  # midnight of which day?
-    return f" {hour:02d}:{rest}"

@@ -15,8 +15,9 @@ EARLIEST = 1990
 _FOLD = {0xFEE0 + c: c for c in range(0x21, 0x7F)} | str.maketrans("\u2063\u3000\xa0\t\r\n", "      ")
 _DIGITS = str.maketrans("〇○零OoО一二三四五六七八九", "000000123456789")
 _TIME = (
-    r"(?P<time>[\sT,|]{0,4}(?:\(?(?:星期|周)\S\)?)?[\sT]{0,3}(?P<half>上午|下午|晚上|凌晨|中午)?\s?"
+    r"(?P<time>[\sT,|]{0,4}(?:\(?(?:星期|周)\S\)?)?[\sT]{0,3}(?P<half>上午|下午|早上|早晨|清晨|中午|傍晚|晚上|夜间|凌晨|[AaPp][Mm])?\s?"
     r"(?P<h>[01]?\d|2[0-4])\s?[:时点]\s?(?P<mi>[0-5]\d)\s?(?:[:分]\s?(?P<s>[0-5]\d)(?:\.\d{1,9})?)?"
+    r"(?:[分秒]?\s?(?P<after>[上下]午(?![\d\u4e00-\u9fff])|[AaPp]\.?[Mm](?![A-Za-z])))?"
     r"(?P<tz>\s?Z(?![a-z])|\s?[+-]\d\d:?\d\d(?!\d))?)?"
 )
 _FULL = re.compile(
@@ -43,6 +44,8 @@ _URL = (
     re.compile(r"[/_\-=t](20\d\d)[-/_]?(0[1-9]|1[0-2])[-/_]?(0[1-9]|[12]\d|3[01])(?!\d)"),
     re.compile(r"/(20\d\d)-(1[0-2]|[1-9])/(3[01]|[12]\d|[1-9])(?!\d)"),
 )
+_MORNING = ("上午", "早上", "早晨", "清晨", "凌晨", "AM")
+_AFTERNOON = ("下午", "中午", "傍晚", "晚上", "夜间", "PM")
 _BACK = {"今天": 0, "今日": 0, "昨天": 1, "昨日": 1, "前天": 2}
 
 
@@ -164,19 +167,28 @@ def _ago(match: re.Match[str], now: datetime) -> Date | None:
 
 
 def _with_time(match: re.Match[str], year: int, month: int, day: int) -> Date | None:
-    hour = match["h"]
-    if not match["time"] or hour is None:
+    hour = _hour(match) if match["time"] and match["h"] else None
+    if hour is None:
         return _made(str(year), str(month), str(day), start=match.start(), end=match.end())
-    shifted = int(hour)
-    if match["half"] in ("下午", "晚上") and shifted < 12:
-        shifted += 12
-    clock = (str(shifted % 24), match["mi"], match["s"] or "")
+    clock = (str(hour), match["mi"], match["s"] or "")
     date = _made(str(year), str(month), str(day), *clock, start=match.start(), end=match.end())
     zone = (match["tz"] or "").strip()
     if date is None or not zone:
         return date
     local = date.at.astimezone(SHANGHAI).replace(tzinfo=_zone(zone))
     return Date(local.astimezone(UTC), date.precision, date.start, date.end)
+
+
+def _hour(match: re.Match[str]) -> int | None:
+    """From 0 to 23; None for 24:00 and 晚上 12:05, which may be of this day or of the next."""
+    half, hour = (match["half"] or match["after"] or "").upper().replace(".", ""), int(match["h"])
+    if hour == 24 or (hour == 12 and half in ("晚上", "夜间")):
+        return None
+    if hour == 12 and half in _MORNING:
+        return 0
+    if hour < 12 and half in _AFTERNOON and not (half == "中午" and hour > 9):
+        return hour + 12
+    return hour
 
 
 def _zone(text: str) -> timezone:
