@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=ROOT / "models" / "artifact", help="模型目录。"
 )
-@click.option("--if-missing", is_flag=True, help="已有可用的模型就不再训练。")
+@click.option("--if-missing", is_flag=True, help="已有可用的模型，且语料没有变，就不再训练。")
 @click.option(
     "--data",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -38,6 +38,8 @@ def train(
     加 --data 时学习任何一份“文本，标签”表格：留出两成来量，打印各标签的分数、混淆矩阵、校准和学习曲线，模型存到 --out，
     之后用 tingjian score --model 目录 来识别。
     """
+    from models.artifact import read_card
+    from models.corpus_reader import CORPUS_DIR, read_corpus
     from models.errors import ArtifactError
     from models.scorer import Scorer
     from models.train import train_model
@@ -49,11 +51,14 @@ def train(
         return
     if if_missing:
         try:
-            click.echo(f"模型已就绪：{Scorer.load(out).version}")
-            return
+            version, learned = Scorer.load(out).version, read_card(out).get("corpus_hash")
+            if learned == read_corpus(CORPUS_DIR).hash:
+                click.echo(f"模型已就绪：{version}")
+                return
+            click.echo("需要训练：语料与训练它时不同了")
         except ArtifactError as error:
             click.echo(f"需要训练：{error}")
-    train_model(ROOT / "models" / "corpus", out, engine, click.echo)
+    train_model(CORPUS_DIR, out, engine, click.echo)
     click.echo(f"模型已保存：{out}（{Scorer.load(out).version}）")
 
 

@@ -74,6 +74,7 @@ REASONS: dict[str, str] = {
     "index_refused": "索引不接受这一条",
     "missing_column": "表格缺少要读的列",
     "no_columns": "来源没有写 columns",
+    "no_sitemaps": "robots.txt 没有写网站地图",
     "no_header": "表格没有表头",
     "no_identity": "条目没有编号也没有网址",
     "no_items": "api.items 指的地方不是列表",
