@@ -30,6 +30,7 @@ NAV: tuple[tuple[str, str, str], ...] = (
     ("/incidents", "处置", "incidents"),
     ("/issues", "议题", "issues"),
     ("/search", "检索", "search"),
+    ("/review", "校对", "review"),
     ("/digests", "周报", "digests"),
     ("/sources", "信源", "sources"),
     ("/inbox", "收件箱", "inbox"),

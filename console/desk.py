@@ -20,11 +20,13 @@ from models.errors import ModelsError
 from models.office_names import OfficeNames
 from models.taxonomy import BINARY_NAMES, ROLE_NAMES, SENTIMENT_NAMES, TOPIC_NAMES, display_name
 from pipeline.desk.database import Database
-from pipeline.errors import REASONS
+from pipeline.errors import REASONS, RetryLater
 from pipeline.index.engine import Index
 from pipeline.records import CHANNEL_NAMES
 from pipeline.response.plans import TASK_NAMES
 from pipeline.settings import Home
+from pipeline.steps.model_news import drift_name
+from pipeline.steps.troubles import note_model
 
 FOLDER = Path(__file__).resolve().parent
 THREADS = 6
@@ -47,6 +49,8 @@ class Desk:
         self.templates = _environment()
         self.templates.globals["k"] = home.settings.k
         self.scorer: Explainer | None = None
+        self.scorer_version = ""
+        self._loaded = _stamp(home)  # when what is to be loaded changed last
         self.scorer_problem = "模型正在载入，请稍后刷新本页。"
         self._away = ("", clock())  # why the index could not be asked, and when
 
@@ -73,16 +77,25 @@ class Desk:
 
     def load_scorer(self) -> None:
         """Load the model aside, so that no page waits for it."""
+        self._loaded = _stamp(self.home)
         threading.Thread(target=self._load, name="scorer", daemon=True).start()
 
     def _load(self) -> None:
-        from models.scorer import Scorer  # brings numpy, scipy and sklearn: seconds of start-up that no page needs
+        from pipeline.steps.shelf import shelf_of  # brings numpy, scipy: seconds of start-up that no page needs
 
         try:
-            self.scorer = Scorer.load(self.home.model)
-        except (ModelsError, OSError) as error:
+            usable = shelf_of(self.home).usable()
+            self.scorer, self.scorer_version = usable.scorer(), usable.version
+            note_model(self.db, usable.problem, self.clock())
+        except (ModelsError, OSError, RetryLater) as error:
             log.warning("the desk runs without a model: %s", error)
             self.scorer_problem = "模型还没有训练好或读不出来。请管理员运行 tingjian doctor。"
+
+    def current_scorer(self) -> Explainer | None:
+        """The model; a new one is loaded aside after training or rollback, and the old one answers until then."""
+        if _stamp(self.home) != self._loaded:
+            self.load_scorer()
+        return self.scorer
 
     def office_name(self, office_id: str) -> str:
         return next((o.short_name for o in self.home.offices if o.id == office_id), office_id)
@@ -97,6 +110,14 @@ class Desk:
 
     def source_name(self, source_id: str) -> str:
         return next((s.name for s in self.home.sources if s.id == source_id), source_id)
+
+
+def _stamp(home: Home) -> int:
+    """Changes whenever another version is to be used."""
+    try:
+        return (home.models / "state.json").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _environment() -> Environment:
@@ -119,6 +140,7 @@ def _environment() -> Environment:
         "ROLES": ROLE_NAMES,
         "SENTIMENTS": SENTIMENT_NAMES,
         "BINARIES": BINARY_NAMES,
+        "drift_names": drift_name,
         "sparkline": charts.sparkline,
         "bars": charts.bars,
         "columns": charts.columns,

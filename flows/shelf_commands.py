@@ -9,6 +9,7 @@ import click
 
 from flows.context import home_option, now_option, opened
 from pipeline.settings import load_home
+from pipeline.steps.model_news import drift_name
 from pipeline.steps.roster import load_post
 
 _SHOWN = {
@@ -83,8 +84,8 @@ def rollback(data_dir: Path, now: datetime | None) -> None:
 @now_option
 def drift(data_dir: Path, now: datetime | None) -> None:
     """比较近七天的标签和把握与训练时的；每天的保养也会做。"""
-    from pipeline.steps.drift import measure_drift, name_of
+    from pipeline.steps.drift import measure_drift
 
     with opened(data_dir, now) as c:
         for office_id, names in measure_drift(c.home, c.db, c.index, load_post(c.home), c.now).items():
-            click.echo(f"{office_id}：{'变化很大：' + '、'.join(map(name_of, names)) if names else '没有大的变化'}")
+            click.echo(f"{office_id}：{'变化很大：' + '、'.join(map(drift_name, names)) if names else '没有大的变化'}")

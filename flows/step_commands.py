@@ -13,6 +13,7 @@ from flows.context import Context, clock, home_option, now_option, opened
 from pipeline.desk.tables import SourceState
 from pipeline.errors import ConfigurationError
 from pipeline.settings import Source, load_home
+from pipeline.steps.model_news import drift_name
 from pipeline.steps.roster import load_post
 
 
@@ -108,7 +109,7 @@ def digest(data_dir: Path, now: datetime | None) -> None:
 def upkeep(data_dir: Path, now: datetime | None) -> None:
     """保养：销毁到期的暂存内容，按期限清除旧数据。"""
     from crawlers.keeping import expire_files
-    from pipeline.steps.drift import measure_drift, name_of
+    from pipeline.steps.drift import measure_drift
     from pipeline.steps.upkeep import upkeep as run
 
     with opened(data_dir, now) as c:
@@ -117,7 +118,7 @@ def upkeep(data_dir: Path, now: datetime | None) -> None:
         drifted = measure_drift(c.home, c.db, c.index, load_post(c.home), c.now)
         for office_id, names in drifted.items():
             if names:
-                click.echo(f"模型漂移（{office_id}）：{'、'.join(map(name_of, names))}与训练时相差很大。")
+                click.echo(f"模型漂移（{office_id}）：{'、'.join(map(drift_name, names))}与训练时相差很大。")
         click.echo(f"保养完成：暂存销毁 {report.staged} 条，到期清除 {report.purged} 件，旧文件 {files} 个。")
 
 

@@ -14,12 +14,14 @@ from starlette.responses import Response
 from console.asking import Ask, missing
 from console.desk import Desk
 from console.hits import opening
+from console.review_view import changes
 from models.errors import ModelsError
 from models.explain import OTHERS
-from pipeline.desk.tables import IssueRow
+from pipeline.desk.tables import IssueRow, Review
 from pipeline.errors import Refused
 from pipeline.index.engine import Search
 from pipeline.records import WHOLE, Item
+from pipeline.review.reviews import decisions
 
 EVIDENCE_MOST = 3_000_000
 RELATED = 6
@@ -58,7 +60,15 @@ def item(ask: Ask) -> Response:
         issue=issue,
         related=related(ask, found) if issue is not None else [],
         problem="" if ask.desk.scorer else ask.desk.scorer_problem,
+        corrected=corrected(ask, found),
     )
+
+
+def corrected(ask: Ask, item: Item) -> list[tuple[str, str, str, Review]]:
+    """What analysts decided otherwise about this form of the item: (label kind, the model's, theirs, the decision)."""
+    with ask.desk.reading() as session:
+        rows = decisions(session, [item.office_id], item_id=item.id)
+    return [(*change, row) for row in rows if row.revision == item.revision for change in changes(row)]
 
 
 def evidence(ask: Ask) -> Response:
@@ -133,11 +143,12 @@ def _find(ask: Ask) -> Item:
 
 
 def _words(desk: Desk, item: Item, label: str) -> tuple[tuple[str, float], ...]:
-    if desk.scorer is None:
+    scorer = desk.current_scorer()
+    if scorer is None:
         return ()
     body = f"{item.title}\n{item.text}" if item.title else item.text
     try:
-        moved = desk.scorer.explain(body[:READ_MOST], desk.names_of(item.office_id), label)
+        moved = scorer.explain(body[:READ_MOST], desk.names_of(item.office_id), label)
     except (ModelsError, KeyError, ValueError):
         return ()
     strongest = sorted((m for m in moved if m[0] not in OTHERS), key=lambda m: -abs(m[1]))[:8]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from models.taxonomy import OFFICE_TOPICS, ROLES, SENTIMENTS, TOPICS
@@ -79,6 +79,16 @@ def waiting(session: Session, office_id: str, actor: str) -> list[Review]:
     return list(session.scalars(found.order_by(Review.chosen_at, Review.position)))
 
 
+def batch_size(session: Session, review: Review) -> int:
+    """How many were chosen together with this one."""
+    together = (
+        Review.office_id == review.office_id,
+        Review.actor == review.actor,
+        Review.chosen_at == review.chosen_at,
+    )
+    return session.scalar(select(func.count()).select_from(Review).where(*together)) or 0
+
+
 def decide(session: Session, review: Review, item: Item, labels: Mapping[str, Any], now: datetime) -> list[str]:
     """Store what the analyst decided; returns which labels were corrected.
 
@@ -142,11 +152,11 @@ def forget(session: Session, item_ids: Sequence[str]) -> int:
     return gone
 
 
-def decisions(session: Session, office_ids: Iterable[str], since: datetime | None = None) -> list[Review]:
-    """The newest decision about each form of an item, oldest first."""
+def decisions(session: Session, office_ids: Iterable[str], item_id: str = "") -> list[Review]:
+    """The newest decision about each form of an item (of one item where it is named), oldest first."""
     found = select(Review).where(Review.office_id.in_(list(office_ids)), Review.state == "done")
-    if since is not None:
-        found = found.where(Review.decided_at >= since)
+    if item_id:
+        found = found.where(Review.item_id == item_id)
     rows = session.scalars(found.order_by(Review.decided_at, Review.id))
     return list({(r.office_id, r.item_id, r.revision): r for r in rows}.values())
 

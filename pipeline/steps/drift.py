@@ -10,21 +10,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from models.drift import FEWEST, SCORES, Profile, count, drifts
-from models.taxonomy import BINARY, display_name
+from models.taxonomy import BINARY
 from pipeline.desk.database import Database
 from pipeline.desk.tables import Heartbeat
 from pipeline.index.engine import Index
 from pipeline.records import WHOLE, Item
 from pipeline.response.announce import Post, tell
 from pipeline.settings import Home
-from pipeline.steps.model_news import DRIFT
+from pipeline.steps.model_news import DRIFT, drift_name
 from pipeline.steps.shelf import shelf_of
 
 WEEK, BEFORE, DAILY = timedelta(days=7), timedelta(days=28), timedelta(hours=20)
-NAMES = {
-    "role": "与本院关系", "sentiment": "行文倾向", "role_p": "“与本院关系”的把握", "sentiment_p": "“行文倾向”的把握",
-    "needs_answer_p": "“需要答复”的概率", "sensitive_p": "“涉及受保护利益”的概率",
-}  # fmt: skip
 _DIMENSIONS = ("role", "sentiment", "topic", "needs_answer", "sensitive")
 
 
@@ -53,7 +49,7 @@ def measure_drift(home: Home, db: Database, index: Index, post: Post, now: datet
             session.merge(Heartbeat(name=DRIFT + office.id, beat_at=now, state=state))
             if large:  # told once, not once a day
                 people = post.oncall.people_for(("on_call", "leader"), now, [office.id])
-                what = "、".join(name_of(name) for name in large)
+                what = "、".join(drift_name(name) for name in large)
                 text = (
                     f"近七天的材料与训练时相比变化很大：{what}。\n\n可能是来了新的一类事，也可能是模型读得不如以前准。"
                     f"请多校对几批，下次训练会用上。\n\n模型质量：{post.desk_url}/review/quality\n"
@@ -62,11 +58,6 @@ def measure_drift(home: Home, db: Database, index: Index, post: Post, now: datet
                 tell(session, post, people, key, "self_alert", f"分类模型：{what}变化很大", text, [office.id], now)
         found[office.id] = large
     return found
-
-
-def name_of(name: str) -> str:
-    """What people call a distribution."""
-    return NAMES.get(name) or display_name(name)
 
 
 def _compared(index: Index, office_id: str, then: Profile, now: datetime) -> dict[str, Any]:
