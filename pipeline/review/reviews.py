@@ -104,14 +104,8 @@ def decide(session: Session, review: Review, item: Item, labels: Mapping[str, An
     }  # fmt: skip
     review.state, review.decided_at, review.model, review.given, review.labels = "done", now, item.model, given, decided
     changed = differences(given, decided)
-    _note(
-        session,
-        review,
-        now,
-        "correct_labels" if changed else "confirm_labels",
-        part=review.part,
-        changed="、".join(changed),
-    )
+    named = "、".join(FIELD_NAMES[field] for field in changed)
+    _note(session, review, now, "correct_labels" if changed else "confirm_labels", changed=named)
     return changed
 
 
