@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from console.asking import Ask
-from models.taxonomy import ROLES, SENTIMENTS, TOPICS, display_name
+from models.taxonomy import OFFICE_TOPICS, ROLES, SENTIMENTS, TOPICS, display_name
 from pipeline.desk.tables import Review
 from pipeline.records import Item
 from pipeline.review.quality import differences
@@ -43,13 +43,15 @@ class Task:
 
     @property
     def prefilled(self) -> dict[str, Any]:
-        """The model's labels, where they may be seen."""
+        """The model's labels, where they may be seen; without topics that the guideline excludes, so that one can confirm."""
         if self.blind:
             return {}
         said = self.item.labels
+        role = said.get("role", self.item.role)
+        excluded = OFFICE_TOPICS if role == "unrelated" else ()
         return {
-            "role": said.get("role", self.item.role), "sentiment": said.get("sentiment", self.item.sentiment),
-            "topics": list(said.get("topics") or self.item.topics), "needs_answer": bool(said.get("needs_answer")),
+            "role": role, "sentiment": said.get("sentiment", self.item.sentiment),
+            "topics": [t for t in said.get("topics") or self.item.topics if t not in excluded], "needs_answer": bool(said.get("needs_answer")),
             "sensitive": bool(said.get("sensitive")),
         }  # fmt: skip
 

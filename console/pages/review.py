@@ -11,7 +11,6 @@ from starlette.responses import RedirectResponse, Response
 
 from console.asking import Ask, forbidden, missing
 from console.review_view import KEYS, Task, answered, entered, task_of
-from models.taxonomy import OFFICE_TOPICS
 from pipeline.desk.tables import Review
 from pipeline.errors import Conflict, Refused
 from pipeline.records import WHOLE, Item
@@ -97,7 +96,6 @@ def _show(
         none="none" in ask.query,
         undone="undone" in ask.query,
         keys=KEYS,
-        office_topics=OFFICE_TOPICS,
     )
 
 
