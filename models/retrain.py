@@ -20,7 +20,7 @@ from models.shelf import Shelf, Usable
 from models.splits import Split, read_split
 from models.train import evaluate, train_model
 
-NAMES = {"taken": "换上了新模型", "kept": "新模型没有换上", "unchanged": "没有新的校对，不必重新训练"}
+NAMES = {"taken": "换上了新模型", "kept": "新模型没有换上", "unchanged": "自上次训练以来没有新的校对，不必重新训练"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,17 @@ class Outcome:
 
 
 def retrain(
-    shelf: Shelf, corrections: Sequence[Correction], say: Callable[[str], None], corpus_dir: Path = CORPUS_DIR
-) -> Outcome:
+    shelf: Shelf, corrections: Sequence[Correction], say: Callable[[str], None], corpus_dir: Path = CORPUS_DIR,
+    floors: Path = FLOORS,
+) -> Outcome:  # fmt: skip
     """Raises CorpusError or EngineError; the model in use stays whatever happens here."""
     current = _current(shelf)
     corpus = read_corpus(corpus_dir)
     teach, test = divide(corrections)
     learned = hash_of(teach)
-    if current is not None and not current.refused and _learned(current) == (corpus.hash, learned):
+    inputs = f"{corpus.hash} {learned} {current.version if current else ''}"
+    known = current is not None and (_learned(current) == (corpus.hash, learned) or shelf.state().tried == inputs)
+    if current is not None and known and not current.refused:
         return Outcome("unchanged", current.version)
     candidate = shelf.folder / ".candidate"
     shelf.folder.mkdir(parents=True, exist_ok=True)
@@ -70,21 +73,24 @@ def retrain(
             corpus_dir, candidate, engine, say, lambda material: taught(material, teach),
             corrections={"texts": len(teach), "hash": learned, "weight": WEIGHT, "held_out": len(test)},
         )  # fmt: skip
-        return _tried(shelf, candidate, current, read_split(corpus, corpus_dir), len(teach), test)
+        pinned = json.loads(floors.read_text(encoding="utf-8"))
+        outcome = _tried(shelf, candidate, current, read_split(corpus, corpus_dir), pinned, len(teach), test)
+        shelf.note_tried(inputs)
+        return outcome
     finally:
         shutil.rmtree(candidate, ignore_errors=True)
 
 
 def _tried(
-    shelf: Shelf, candidate: Path, current: Usable | None, split: Split, teach: int, test: Sequence[Correction]
-) -> Outcome:
+    shelf: Shelf, candidate: Path, current: Usable | None, split: Split, pinned: dict[str, Any], teach: int,
+    test: Sequence[Correction],
+) -> Outcome:  # fmt: skip
     model, _, card = load_model(candidate)
     version, measures = str(card["version"]), dict(card["held_out"]["measures"])
     new = Trial(measures, mistakes(model, test))
     old = None
     if current is not None:
         old = Trial(evaluate(current.model, split.held_out)["measures"], mistakes(current.model, test))
-    pinned: dict[str, Any] = json.loads(FLOORS.read_text(encoding="utf-8"))
     against = objections(new, old, pinned["engines"][model.engine], len(test))
     if pinned["held_out_hash"] != split.held_out_hash:
         against.append("底线（floors.json）属于另一份留出语料")

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,10 +32,14 @@ class NothingBefore(Exception):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`line`: versions in the order in which they were taken, the last one in use; `left`: those that somebody returned from."""
+    """`line`: versions in the order in which they were taken, the last one in use; `left`: those that somebody returned from.
+
+    `tried`: what the last training was made from, which would come to the same again.
+    """
 
     line: tuple[str, ...] = (SHIPPED,)
     left: tuple[str, ...] = ()
+    tried: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,9 @@ class Shelf:
         try:
             body = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
             line, left = (tuple(str(version) for version in body[key]) for key in ("line", "left"))
+            return State(line or (SHIPPED,), left, str(body["tried"]))
         except (OSError, ValueError, KeyError, TypeError):
             return State()
-        return State(line or (SHIPPED,), left)
 
     def place(self, version: str) -> Path:
         return self.folder / Path(version).name if version else self.shipped
@@ -103,14 +107,17 @@ class Shelf:
         """Use the model in `candidate`, a folder beside the versions. Returns its version."""
         version = str(read_card(candidate)["version"])
         place = self.place(version)
-        if place.exists():
-            shutil.rmtree(candidate)
-        else:
-            candidate.rename(place)
+        if place.exists():  # the same model, whose bytes somebody may have changed
+            shutil.rmtree(place)
+        candidate.rename(place)
         state = self.state()
-        self._write(State((*(v for v in state.line if v != version), version), state.left))
+        self._write(replace(state, line=(*(v for v in state.line if v != version), version)))
         self._clear()
         return version
+
+    def note_tried(self, inputs: str) -> None:
+        """Remember what the last training was made from."""
+        self._write(replace(self.state(), tried=inputs))
 
     def back(self) -> tuple[str, str]:
         """Return to the version before; (left, used now), with `""` for the shipped one. Raises NothingBefore."""
@@ -118,7 +125,7 @@ class Shelf:
         if len(state.line) < 2:
             raise NothingBefore
         left, now = state.line[-1], state.line[-2]
-        self._write(State(state.line[:-1], (*(v for v in state.left if v != left), left)))
+        self._write(replace(state, line=state.line[:-1], left=(*(v for v in state.left if v != left), left)))
         return left, now
 
     def versions(self) -> Iterator[tuple[str, dict[str, Any] | None]]:
@@ -136,7 +143,7 @@ class Shelf:
     def _write(self, state: State) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         scratch = self.folder / f".{STATE}.{os.getpid()}"
-        scratch.write_text(json.dumps({"line": state.line, "left": state.left}, indent=1) + "\n", encoding="utf-8")
+        scratch.write_text(json.dumps(asdict(state), indent=1) + "\n", encoding="utf-8")
         scratch.replace(self.folder / STATE)
 
     def _clear(self) -> None:
@@ -147,7 +154,7 @@ class Shelf:
         for version in gone:
             shutil.rmtree(self.place(version), ignore_errors=True)
         if gone & set(line):
-            self._write(State(tuple(v for v in line if v not in gone), self.state().left))
+            self._write(replace(self.state(), line=tuple(v for v in line if v not in gone)))
 
 
 def _card(folder: Path) -> dict[str, Any] | None:

@@ -47,7 +47,7 @@ def measure_drift(home: Home, db: Database, index: Index, post: Post, now: datet
             state["since"] = before.get("since") or now.isoformat()
         with db.write() as session:
             session.merge(Heartbeat(name=DRIFT + office.id, beat_at=now, state=state))
-            if large:  # told once, not once a day
+            if large and state["earlier"] >= FEWEST:  # told once, not once a day, and not of an office's first weeks
                 people = post.oncall.people_for(("on_call", "leader"), now, [office.id])
                 what = "、".join(drift_name(name) for name in large)
                 text = (
