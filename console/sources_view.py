@@ -1,7 +1,8 @@
-"""How each source is: running, late against its promise, failing, blocked."""
+"""How each source is: well, late, failing, blocked, changed in layout, suddenly empty; and what its last run read."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,34 +10,45 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from console.viewer import Viewer
+from pipeline.alerts.source_health import SourceTrouble, filled_words, runs_by_source, troubles_of
 from pipeline.desk.tables import BatchRow, Quarantined, SourceState
 from pipeline.privacy.staging_keys import rounded_down
 from pipeline.settings import Home, Source
 
 STATUS: dict[str, str] = {
     "ok": "正常",
-    "empty": "没有新内容",
+    "empty": "读不到内容",
+    "layout": "版式变了",
+    "emptied": "突然没有内容",
     "late": "迟到",
     "failing": "抓取失败",
     "blocked": "对方不许抓取",
     "never": "尚未运行",
     "off": "已停用",
 }
-BAD = frozenset({"late", "failing", "blocked"})
+FINE = frozenset({"ok", "never", "off"})
 
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """`kept` and `quarantined` are counts of seven days; of a public source, multiples of k (charter 2)."""
+    """`kept` and `quarantined` are counts of seven days; of a public source, multiples of k (charter 2).
+
+    `status` is the worst of `troubles`. `read`: what the last run read, field by field; `sample`: title and link of one
+    entry, of institutions only.
+    """
 
     source: Source
     status: str
+    troubles: list[SourceTrouble]
     last_ok_at: datetime | None
     last_new_at: datetime | None
     message: str
     kept: int
     quarantined: int
     refused: int
+    read: str
+    read_at: datetime | None
+    sample: Mapping[str, str]
 
     @property
     def status_name(self) -> str:
@@ -44,12 +56,13 @@ class SourceView:
 
     @property
     def bad(self) -> bool:
-        return self.status in BAD
+        return self.status not in FINE
 
 
 def source_views(session: Session, viewer: Viewer, home: Home, now: datetime) -> list[SourceView]:
     """Sources that the viewer's offices read; those in trouble first."""
     states = {s.source_id: s for s in session.scalars(select(SourceState))}
+    runs = runs_by_source(session, now)
     week = now - timedelta(days=7)
     kept = {
         source_id: int(items or 0) + int(staged or 0)
@@ -64,18 +77,26 @@ def source_views(session: Session, viewer: Viewer, home: Home, now: datetime) ->
     k = home.settings.k
     views = []
     for source in visible_sources(viewer, home):
-        state = states.get(source.id)
+        state, own = states.get(source.id), runs.get(source.id, [])
         counts = [kept.get(source.id, 0), aside.get(source.id, 0), state.refused if state else 0]
         if source.channel == "public":
             counts = [rounded_down(c, k) for c in counts]
+        troubles = troubles_of(source, state, own, now, k)
+        kept_count, aside_count, refused = counts
         views.append(
             SourceView(
                 source,
-                status_of(source, state, now),
+                _status(source, state, troubles),
+                troubles,
                 state.last_ok_at if state else None,
                 state.last_new_at if state else None,
                 state.message if state else "",
-                *counts,
+                kept_count,
+                aside_count,
+                refused,
+                read=filled_words(source, own[0], k) if own else "",
+                read_at=own[0].at if own else None,
+                sample=own[0].sample if own and source.channel in ("official", "media") else {},
             )
         )
     return sorted(views, key=lambda v: (not v.bad, v.status == "off", v.source.channel, v.source.name))
@@ -85,17 +106,12 @@ def visible_sources(viewer: Viewer, home: Home) -> list[Source]:
     return [s for s in home.sources if not s.offices or viewer.may_see(s.offices)]
 
 
-def status_of(source: Source, state: SourceState | None, now: datetime) -> str:
-    """The worst that is true of a source: blocked, failing, late, empty, ok."""
+def _status(source: Source, state: SourceState | None, troubles: list[SourceTrouble]) -> str:
     if not source.enabled:
         return "off"
     if state is None or state.last_run_at is None:
         return "never"
-    if state.last_status in ("blocked", "failing"):
-        return state.last_status
-    if state.last_ok_at is None or now - state.last_ok_at > timedelta(hours=source.fresh_within_hours):
-        return "late"
-    return state.last_status or "ok"
+    return troubles[0].kind if troubles else state.last_status or "ok"
 
 
 def quarantine_reasons(

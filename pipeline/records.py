@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BACKFILL_AFTER = timedelta(hours=48)
+CANARY = (
+    "_canary"  # source, office and channel of our own test item: an id that no configuration can use, no viewer has
+)
 
 Channel = Literal["official", "media", "submission", "public"]
 CHANNELS: tuple[Channel, ...] = ("official", "media", "submission", "public")

@@ -65,7 +65,7 @@ class Rule(Strict):
     needs_answer: bool | None = None
     sensitive: bool | None = None
     min_items: int | None = Field(default=None, ge=1)
-    source_status: list[Literal["failing", "blocked", "empty"]] = []
+    source_status: list[Literal["failing", "blocked", "empty", "layout", "emptied"]] = []
     late: bool | None = None
     plan: str = ""
     severity: int | None = Field(default=None, ge=1, le=4)

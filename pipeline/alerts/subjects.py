@@ -6,7 +6,8 @@ Of public posts nothing comes here but what the issue's row already says (charte
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,13 +15,14 @@ from sqlalchemy.orm import Session
 from models.taxonomy import TOPIC_NAMES
 from pipeline.alerts.evaluate import Subject
 from pipeline.alerts.grouping import group_of
+from pipeline.alerts.source_health import Run, evidence_lines, troubles_of
 from pipeline.desk.tables import IssueItem, IssueRedirect, IssueRow, SourceState
 from pipeline.records import BACKFILL_AFTER, CHANNEL_NAMES, SHANGHAI, Item
 from pipeline.settings import Source
+from pipeline.settings.home import K_FLOOR
 
 TOPIC_SHARE = 0.3  # of an issue's documents; a topic below it is a side remark
 TITLE_WORDS = 28
-STATUS_NAMES: dict[str, str] = {"failing": "抓取失败", "blocked": "对方不允许读取", "empty": "读不到内容"}
 
 
 def issue_subjects(session: Session, since: datetime, now: datetime, k: int) -> list[Subject]:
@@ -147,22 +149,29 @@ def follow(issue_id: str, moved: Mapping[str, str]) -> str:
 
 
 def source_subjects(
-    sources: Iterable[Source], states: Mapping[str, SourceState], every_office: Sequence[str], now: datetime
+    sources: Iterable[Source],
+    states: Mapping[str, SourceState],
+    every_office: Sequence[str],
+    now: datetime,
+    runs: Mapping[str, Sequence[Run]] = MappingProxyType({}),
+    k: int = K_FLOOR,
 ) -> list[Subject]:
-    """Enabled sources that have been tried at least once, with their state and whether they are late."""
+    """Enabled sources that have been tried at least once, with their state and what is wrong. `runs`: newest first."""
     subjects = []
     for source in sources:
         state = states.get(source.id)
         if not source.enabled or state is None or state.last_run_at is None:
             continue
-        overdue = lateness(source, state, now)
+        own = runs.get(source.id, ())
+        troubles = troubles_of(source, state, own, now, k)
+        kinds = {t.kind for t in troubles}
         offices = tuple(source.offices or every_office)
-        reasons = []
-        if state.last_status in STATUS_NAMES:
-            reasons.append(STATUS_NAMES[state.last_status] + (f"：{state.message}" if state.message else ""))
-        if overdue is not None:
-            hours = int((overdue + timedelta(hours=source.fresh_within_hours)).total_seconds() // 3600)
-            reasons.append(f"已有 {hours} 小时没有新内容（约定 {source.fresh_within_hours} 小时内）")
+        status = state.last_status
+        if status == "ok":  # a page that answers may still have changed
+            status = next((kind for kind in ("layout", "emptied") if kind in kinds), status)
+        reasons = [t.words for t in troubles]
+        if status == "empty" and "emptied" not in kinds:
+            reasons.insert(0, f"读不到内容：{state.message}")
         subjects.append(
             Subject(
                 kind="source",
@@ -171,22 +180,13 @@ def source_subjects(
                 title=f"信源异常：{source.name}",
                 at=now,
                 group=group_of("source", source.id, offices),
-                status=state.last_status,
-                late=overdue is not None,
+                status=status,
+                late="late" in kinds,
                 reasons=tuple(reasons),
-                facts={"lines": []},
+                facts={"lines": evidence_lines(source, troubles, own, k)},
             )
         )
     return subjects
-
-
-def lateness(source: Source, state: SourceState, now: datetime) -> timedelta | None:
-    """By how much a source breaks its freshness promise, or None."""
-    newest = state.last_new_at or state.last_ok_at
-    if newest is None:
-        return None
-    over = now - newest - timedelta(hours=source.fresh_within_hours)
-    return over if over > timedelta(0) else None
 
 
 def _topic_names(topics: Iterable[str]) -> str:

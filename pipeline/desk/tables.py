@@ -132,6 +132,68 @@ class SourceState(Base):
     refused: Mapped[int] = mapped_column(Integer, default=0)  # robots, size, address
 
 
+class SourceRun(Base):
+    """What one run of a source read, where it read something: how many entries, and in how many each field was filled.
+
+    `sample`: title and link of one entry, of institutions only. Kept for 30 days. Of public sources counts, no text;
+    what is shown of them is rounded down (charter 2).
+    """
+
+    __tablename__ = "source_runs"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    source_id: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    read: Mapped[int] = mapped_column(Integer)
+    captured: Mapped[int] = mapped_column(Integer)  # new or revised
+    filled: Mapped[dict[str, Any]]  # field → count
+    sample: Mapped[dict[str, Any]]
+    __table_args__ = (Index("ix_source_runs_source_id_at", "source_id", "at"),)
+
+
+class CanaryRun(Base):
+    """Our own test item on its way; `reached`: stage → ISO time. No office sees it. Kept for 30 days."""
+
+    __tablename__ = "canary_runs"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(index=True)
+    reached: Mapped[dict[str, Any]]
+
+
+class OwnChannelRow(Base):
+    """What the last check found of one of the offices' own sites. `failures`: checks in a row that did not reach it."""
+
+    __tablename__ = "own_channels"
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)  # office:channel
+    office_ids: Mapped[list[str]]
+    checked_at: Mapped[datetime]
+    reached_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    problem: Mapped[str] = mapped_column(Text, default="")  # Chinese
+    certificate_until: Mapped[datetime | None]
+    certificate_problem: Mapped[str] = mapped_column(Text, default="")
+    newest_at: Mapped[datetime | None]  # of the articles that its page lists
+
+
+class OwnPageRow(Base):
+    """A key page of an own channel: digest and length of its words now, and as somebody accepted them. No text."""
+
+    __tablename__ = "own_pages"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    channel_id: Mapped[str] = mapped_column(String(80), index=True)
+    office_ids: Mapped[list[str]]
+    name: Mapped[str]
+    url: Mapped[str] = mapped_column(Text)
+    seen_at: Mapped[datetime | None]  # when it was last read
+    problem: Mapped[str] = mapped_column(Text, default="")
+    digest: Mapped[str] = mapped_column(String(32), default="")
+    length: Mapped[int] = mapped_column(Integer, default=0)  # characters
+    changed_at: Mapped[datetime | None]
+    accepted_digest: Mapped[str] = mapped_column(String(32), default="")
+    accepted_length: Mapped[int] = mapped_column(Integer, default=0)
+    accepted_at: Mapped[datetime | None]
+    accepted_by: Mapped[str] = mapped_column(String(64), default="")  # sign-in name; system: as first read
+
+
 class Quarantined(Base):
     """What could not be used, by reason and place; never its text."""
 
@@ -159,6 +221,16 @@ class Heartbeat(Base):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     beat_at: Mapped[datetime]
     state: Mapped[dict[str, Any]]
+
+
+class EvidenceHead(Base):
+    """How far an evidence file reached at the last upkeep: a cut end is found, also where `evidence.db` was cut with it."""
+
+    __tablename__ = "evidence_heads"
+    file: Mapped[str] = mapped_column(String(120), primary_key=True)
+    records: Mapped[int] = mapped_column(Integer)
+    hash: Mapped[str] = mapped_column(String(80))
+    noted_at: Mapped[datetime]
 
 
 # --- what people are talking about ------------------------------------------------------------------------------------

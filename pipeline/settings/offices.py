@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from pipeline.settings.own_channels import OwnChannel
 from pipeline.settings.yaml_files import Strict
 
 
@@ -20,6 +21,13 @@ class Office(Strict):
     numbers: list[str] = []
     spokespersons: list[str] = []
     mailbox: str = ""
+    own_channels: list[OwnChannel] = []
+
+    @model_validator(mode="after")
+    def _channels_differ(self) -> Office:
+        if len({c.id for c in self.own_channels}) != len(self.own_channels):
+            raise ValueError("own_channels 里有两项用了同一个 id")
+        return self
 
 
 class Offices(Strict):

@@ -34,6 +34,18 @@ def is_profile(url: str) -> bool:
     return bool(_PROFILE.search(path) or _PROFILE_QUERY.search(parts.query)) and not _DATED.search(path)
 
 
+def readable(selector: str) -> str:
+    """The selector itself. Raises ValueError where it is neither CSS nor XPath."""
+    try:
+        if selector.startswith(("/", "(", ".//")):
+            etree.XPath(selector)
+        elif selector:
+            HTMLTranslator().css_to_xpath(selector)
+    except (SelectorError, etree.XPathError) as error:
+        raise ValueError(f"选择器写错了：{selector}（{error}）") from None
+    return selector
+
+
 class Selectors(Strict):
     """CSS selectors; XPath where one begins with `/` or `(`. What is empty is found by the generic reader."""
 
@@ -53,13 +65,7 @@ class Selectors(Strict):
     @classmethod
     def _can_be_read(cls, value: str | list[str]) -> str | list[str]:
         for selector in [value] if isinstance(value, str) else value:
-            try:
-                if selector.startswith(("/", "(", ".//")):
-                    etree.XPath(selector)
-                elif selector:
-                    HTMLTranslator().css_to_xpath(selector)
-            except (SelectorError, etree.XPathError) as error:
-                raise ValueError(f"选择器写错了：{selector}（{error}）") from None
+            readable(selector)
         return value
 
 

@@ -1,4 +1,4 @@
-"""What spiders report of themselves → the state of each source."""
+"""What spiders report of themselves → the state of each source and its runs, and of the offices' own sites."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from pipeline.desk.tables import Quarantined, SourceState
+from pipeline.desk.tables import Quarantined, SourceRun, SourceState
+from pipeline.records import CANARY
+from pipeline.steps.own_channels import note_check
 
 
 def note_new(session: Session, source_id: str, at: datetime) -> None:
@@ -29,9 +31,12 @@ def _state(session: Session, source_id: str) -> SourceState:
 def note_reports(session: Session, reports: Sequence[Mapping[str, Any]], now: datetime) -> None:
     """Fold the crawl reports of one batch into `source_states` and `quarantined`."""
     for report in reports:
-        if report.get("kind") != "crawl":
+        if report.get("kind") == "own_channel":
+            note_check(session, report)
             continue
-        source_id = str(report["source_id"])
+        source_id = str(report.get("source_id", ""))
+        if report.get("kind") != "crawl" or source_id == CANARY:
+            continue
         state = _state(session, source_id)
         at = datetime.fromisoformat(str(report.get("finished_at") or now.isoformat()))
         status = str(report.get("status", ""))
@@ -41,6 +46,8 @@ def note_reports(session: Session, reports: Sequence[Mapping[str, Any]], now: da
             state.last_ok_at = at
         state.fetched += int(report.get("fetched", 0))
         state.captured += int(report.get("captured", 0))
+        if int(report.get("read", 0)):
+            session.merge(_run(source_id, at, report))
         state.refused += sum(int(n) for n in (report.get("refused") or {}).values())
         for entry in bad:
             key = f"{source_id}:{entry.get('reason')}:{entry.get('place')}"
@@ -58,3 +65,12 @@ def note_reports(session: Session, reports: Sequence[Mapping[str, Any]], now: da
                     )
                 )
         session.flush()
+
+
+def _run(source_id: str, at: datetime, report: Mapping[str, Any]) -> SourceRun:
+    key = hashlib.blake2b(f"{source_id}:{at.isoformat()}".encode(), digest_size=16).hexdigest()
+    filled, sample = dict(report.get("filled") or {}), dict(report.get("sample") or {})
+    return SourceRun(
+        id=key, source_id=source_id, at=at, read=int(report["read"]), captured=int(report.get("captured", 0)),
+        filled=filled, sample=sample,
+    )  # fmt: skip

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from pipeline.alerts.source_health import lateness
 from pipeline.desk import counters
 from pipeline.desk.database import Database
 from pipeline.desk.tables import (
@@ -93,12 +94,13 @@ def status(home: Home, db: Database, index: Index, now: datetime) -> dict[str, A
 
 
 def late_sources(sources: tuple[Source, ...], session: Session, now: datetime) -> list[str]:
-    """Ids of enabled sources whose last good run is older than their promise, or that never had one."""
-    good = {s.source_id: s.last_ok_at for s in session.scalars(select(SourceState))}
+    """Ids of enabled sources that break their freshness promise, or that never had a good run."""
+    states = {s.source_id: s for s in session.scalars(select(SourceState))}
     return [
         s.id
         for s in sources
-        if s.enabled and ((at := good.get(s.id)) is None or now - at > timedelta(hours=s.fresh_within_hours))
+        if s.enabled
+        and ((state := states.get(s.id)) is None or state.last_ok_at is None or lateness(s, state, now) is not None)
     ]
 
 

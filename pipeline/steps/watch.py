@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from pipeline.alerts.evaluate import Fired, Firing, Subject, evaluate
 from pipeline.alerts.grouping import Decision, OpenIncident, decide
 from pipeline.alerts.rules import Rule, load_rules
+from pipeline.alerts.source_health import runs_by_source
 from pipeline.alerts.subjects import follow, issue_subjects, issues_of, item_subjects, redirects, source_subjects
 from pipeline.desk.database import Database
 from pipeline.desk.tables import Alert, Heartbeat, Incident, IssueRow, Silence, SourceState, TimelineEntry
@@ -75,7 +76,7 @@ def watch(home: Home, db: Database, index: Index, now: datetime) -> WatchReport:
         subjects = [
             *_issues(session, since, now, first=beat is None, k=book.k),
             *item_subjects(items, issues),
-            *source_subjects(home.sources, _source_states(session), offices, now),
+            *source_subjects(home.sources, _source_states(session), offices, now, runs_by_source(session, now), book.k),
         ]
         report.subjects = len(subjects)
         for firing in _new_firings(session, book, subjects, now):
