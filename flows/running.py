@@ -17,6 +17,7 @@ import click
 import httpx
 
 from flows import prefect_server
+from flows.canary_watch import CanaryWatch
 from flows.context import check_configuration
 from flows.demo_story import Cycle, Story, need_demo
 from flows.processes import Child, Group, tingjian
@@ -67,6 +68,7 @@ def up(data_dir: Path, demo: bool, desk_port: int | None) -> None:
                 if token:
                     click.echo("（这是管理员的首次登录链接，24 小时内有效，只能用一次。）")
                 click.echo("按 Ctrl-C 停止；再次运行会接着用同样的数据。")
+                CanaryWatch(home, say, datetime.now(UTC)).start()
                 while True:
                     group.watch()
                     time.sleep(1)
@@ -165,6 +167,12 @@ def tell_story(story: Story, home: Home, group: Group, now: datetime, port: int,
         say(f"演示第 {number}/{len(cycles)} 轮：{cycle.day}（虚构的清江市）")
         story.move(cycle.now)
         if cycle.last:
+            _run(
+                group,
+                "canary",
+                tingjian("canary", "send", "--data-dir", str(home.folder), "--now", cycle.now.isoformat()),
+                {},
+            )
             wait_prefect(port, server)
             say("    通过 Prefect 采集入库")
             _flow(group, home, "collect", cycle, port)

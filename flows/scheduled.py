@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -22,11 +23,16 @@ from prefect.schedules import Cron, Interval
 from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
 
+from flows.context import EXIT_RETRY
 from flows.processes import tingjian
+from pipeline.steps.canary import EVERY
 
 FLOW_SECONDS = 3600
+CHECK_SECONDS = 600
+AT_ONCE = 2  # so that the canary need not wait for a long collection; what must not run twice has its own lock
+AGAIN_SECONDS, TRIES = 5.0, 24  # where another process holds a step
 FIRST_AFTER = timedelta(seconds=20)
-StepName = Literal["crawl", "ingest", "watch", "dispatch", "digest", "upkeep"]
+StepName = Literal["crawl", "own-sites", "ingest", "watch", "dispatch", "digest", "upkeep"]
 
 
 @flow(name="collect", log_prints=False, timeout_seconds=FLOW_SECONDS)
@@ -54,6 +60,20 @@ def train(home: str) -> None:
     step("model", home, None, "retrain")
 
 
+@flow(name="canary", log_prints=False, timeout_seconds=CHECK_SECONDS)
+def canary(home: str) -> None:
+    """Let our own test item go, and take it in."""
+    step("canary", home, None, "send")
+    step("ingest", home, None)
+
+
+@flow(name="own-sites", log_prints=False, timeout_seconds=CHECK_SECONDS)
+def own_sites(home: str) -> None:
+    """Look at the offices' own sites, and take in what was found."""
+    step("own-sites", home, None)
+    step("ingest", home, None)
+
+
 @flow(name="steps", log_prints=False, timeout_seconds=FLOW_SECONDS)
 def steps(home: str, names: list[StepName], now: str | None = None) -> None:
     """Chosen steps in the given order: what a person starts by hand, to take a day in again or to catch up."""
@@ -62,11 +82,16 @@ def steps(home: str, names: list[StepName], now: str | None = None) -> None:
 
 
 def step(name: str, home: str | None, now: str | None, *more: str) -> None:
-    """Run one of our commands; a non-zero exit fails the run with its last lines."""
+    """Run one of our commands, for two minutes again where it says so; a non-zero exit fails the run with its last lines."""
     command = tingjian(name, *more)
     command += ["--data-dir", home] if home else []
     command += ["--now", now] if now else []
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(AGAIN_SECONDS)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != EXIT_RETRY:
+            break
     sys.stdout.write(done.stdout)
     if done.returncode:
         raise RuntimeError(f"tingjian {name} ended with {done.returncode}: {done.stderr[-500:]}")
@@ -84,7 +109,7 @@ def run_once(name: str, home: Path, now: str) -> None:
 
 def serve_all(home: Path, weekday: int, hour: int) -> None:
     """Serve the schedules until SIGTERM."""
-    serve(*_deployments(home, weekday, hour), limit=1, print_starting_message=False)
+    serve(*_deployments(home, weekday, hour), limit=AT_ONCE, print_starting_message=False)
 
 
 def register(home: Path, weekday: int, hour: int, pool: str) -> list[str]:
@@ -115,7 +140,8 @@ def bury_pool(pool: str) -> int:
 
 
 def _deployments(home: Path, weekday: int, hour: int) -> list[RunnerDeployment]:
-    """Collection every five minutes (each source at its own pace), upkeep hourly, digest and training weekly."""
+    """Collection every five minutes (each source at its own pace), the canary every quarter of an hour, own sites every half,
+    upkeep hourly, digest and training weekly."""
     # The first collection soon after the start, not five minutes later.
     often = Interval(timedelta(minutes=5), anchor_date=datetime.now(UTC) + FIRST_AFTER)
     # Until the day is over: where an engine is away at that hour, the next one writes it. There is one a week all the same.
@@ -127,6 +153,8 @@ def _deployments(home: Path, weekday: int, hour: int) -> list[RunnerDeployment]:
         )
         for run, schedule in (
             (collect, often),
+            (canary, Interval(EVERY, anchor_date=datetime.now(UTC) + FIRST_AFTER)),
+            (own_sites, Interval(timedelta(minutes=30), anchor_date=datetime.now(UTC) + 2 * FIRST_AFTER)),
             (upkeep, Interval(timedelta(hours=1))),
             (digest, weekly),
             (train, sundays),

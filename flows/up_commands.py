@@ -55,10 +55,10 @@ def schedule(pool: str | None, data_dir: Path) -> None:
 @click.option("--pool", required=True, help="从哪个工作池取任务（tingjian schedule --pool 登记的）。")
 @home_option
 def worker(pool: str, data_dir: Path) -> None:
-    """执行：从工作池取任务来做，一次一件；一个数据目录只有一个执行者（需要 PREFECT_API_URL）。"""
+    """执行：从工作池取任务来做，一次最多两件；一个数据目录只有一个执行者（需要 PREFECT_API_URL）。"""
     from httpx import HTTPError
 
-    from flows.scheduled import bury_pool
+    from flows.scheduled import AT_ONCE, bury_pool
 
     home = load_home(data_dir)
     if "PREFECT_API_URL" not in os.environ:
@@ -71,7 +71,7 @@ def worker(pool: str, data_dir: Path) -> None:
         if crashed:
             click.echo(f"上次中断的 {crashed} 个流程已标记为中断。")
         sys.stdout.flush()
-        start = f"-m prefect worker start --pool {shlex.quote(pool)} --type process --limit 1 --with-healthcheck"
+        start = f"-m prefect worker start --pool {shlex.quote(pool)} --type process --limit {AT_ONCE} --with-healthcheck"
         os.execv(sys.executable, [sys.executable, *shlex.split(start)])  # noqa: S606  # the lock stays with it
 
 

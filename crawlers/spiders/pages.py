@@ -71,7 +71,8 @@ def said_next(root: html.HtmlElement) -> list[str]:
     return found
 
 
-def _row_digits(link: html.HtmlElement) -> str:
+def row_of(link: html.HtmlElement) -> html.HtmlElement:
+    """The entry of a list that a link stands in; where none is near, its parent."""
     row: html.HtmlElement | None = link
     for _ in range(5):
         if row is None or row.tag in _ROWS:
@@ -80,5 +81,9 @@ def _row_digits(link: html.HtmlElement) -> str:
     if row is None or row.tag not in _ROWS:
         parent = link.getparent()
         row = link if parent is None else parent
-    text = text_of(row)
+    return row
+
+
+def _row_digits(link: html.HtmlElement) -> str:
+    text = text_of(row_of(link))
     return " ".join(re.findall(r"\d+", text)) if len(text) < 2000 else ""

@@ -13,6 +13,7 @@ from pipeline.desk.database import Database
 from pipeline.desk.tables import Heartbeat, Notification
 from pipeline.notify.outbox import claim, mark, wait
 from pipeline.notify.outcomes import Ambiguous, Outcome, Permanent, RetryAfter, Sender, Sent
+from pipeline.records import CANARY
 
 _PREFIX = "channel:"
 
@@ -56,7 +57,8 @@ def dispatch(
         outcome: Outcome = sender.send(message) if sender else RetryAfter("没有配置这个渠道", channel_down=True)
         if not mark(db, message, outcome, now):
             report.late_marks += 1
-        _count(report, outcome)
+        if message.kind != CANARY:  # in no count
+            _count(report, outcome)
         down = isinstance(outcome, RetryAfter) and outcome.channel_down
         _remember(db, message.channel, outcome.reason if isinstance(outcome, RetryAfter) and down else "", now)
         if down:

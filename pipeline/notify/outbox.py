@@ -18,6 +18,7 @@ from pipeline.desk.database import Database
 from pipeline.desk.tables import Notification
 from pipeline.notify.identity import claimer_is_gone, new_claim, short_id
 from pipeline.notify.outcomes import Ambiguous, Message, Outcome, Permanent, RetryAfter, Sent
+from pipeline.records import CANARY
 
 LEASE = timedelta(minutes=5)
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=30)
@@ -108,7 +109,8 @@ def mark(db: Database, message: Message, outcome: Outcome, now: datetime) -> boo
         match outcome:
             case Sent():
                 row.state, row.sent_at, row.last_error = "sent", now, ""
-                counters.add(s, "dispatch.sent", 1, now)
+                if row.kind != CANARY:  # in no count
+                    counters.add(s, "dispatch.sent", 1, now)
             case Permanent(reason):
                 row.state, row.last_error = "failed", reason
                 counters.add(s, "dispatch.failed", 1, now)

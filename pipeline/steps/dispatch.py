@@ -12,11 +12,13 @@ from pipeline.notify.dispatcher import DispatchReport
 from pipeline.notify.dispatcher import dispatch as drain
 from pipeline.notify.senders import build_senders
 from pipeline.settings import Home
+from pipeline.steps import canary
 
 
 def dispatch(home: Home, db: Database, now: datetime, go_on: Callable[[], bool] = lambda: True) -> DispatchReport:
     """Send everything due at `now`; `go_on` is asked between two messages. Raises ConfigurationError."""
     report = drain(db, build_senders(home), now, go_on=go_on)
     with db.write() as session:
+        canary.collect_sent(session)
         session.merge(Heartbeat(name="dispatch", beat_at=now, state=asdict(report)))
     return report

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from time import monotonic
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -22,12 +23,13 @@ from pipeline.index.engine import Index
 from pipeline.levels import item_level
 from pipeline.privacy.seal import unseal
 from pipeline.privacy.staging_keys import rounded_down
-from pipeline.records import Capture, Item
+from pipeline.records import CANARY, Capture, Item
 from pipeline.registry import Known
 from pipeline.score import Reader, Reading, sent_to_us
 from pipeline.settings import Home
 from pipeline.spool import Batch, Spool
 from pipeline.staging import Post, Staging
+from pipeline.steps import canary
 from pipeline.steps.crawl_reports import note_new, note_reports
 from pipeline.steps.expiry import expire_staged
 from pipeline.steps.locks import only_one
@@ -48,6 +50,7 @@ class IngestReport:
     quarantined: int = 0
     expired: int = 0
     expired_unheard: int = 0
+    began: float = field(default_factory=monotonic)
 
     @property
     def changed(self) -> bool:
@@ -80,7 +83,8 @@ def ingest(
                     usable = shelf_of(home).usable()
                     note_model(db, usable.problem, now)
                     reader = Reader(usable.scorer(), home.offices)
-                _ingest_batch(home, db, index, staging, spool, reader, batch, now, report)
+                reads = Reader(reader.scorer, (canary.OFFICE,)) if batch.source_id == CANARY else reader
+                _ingest_batch(home, db, index, staging, spool, reads, batch, now, report)
                 public = rounded_down(report.staged, home.settings.k)
                 progress(f"入库 {report.batches} 批：单件 {report.items}，公众 {public}，未变 {report.unchanged}")
         finally:
@@ -111,6 +115,7 @@ def _ingest_batch(
     if done:  # killed between commit and acknowledge
         spool.acknowledge(batch)
         return
+    times = {"taken": _at(now, report)}
     opened = _open(batch, staging, spool)
     key = home.installation_key()
     hashes = [_hash(c, key) for c in opened.captures]
@@ -126,6 +131,7 @@ def _ingest_batch(
             for n in fresh
         ]
     )
+    times["scored"] = _at(now, report)
     items: list[Item] = []
     posts: list[Post] = []
     for n, read in zip(fresh, readings, strict=True):
@@ -166,16 +172,26 @@ def _ingest_batch(
             )
         counters.add(session, "spool.expired", opened.expired, now)
         note_reports(session, opened.reports, now)
-        if fresh:
+        if batch.source_id == CANARY:
+            for capture in opened.captures:
+                canary.reach(session, canary.token_of(capture.title), **times, indexed=_at(now, report))
+        elif fresh:
             note_new(session, batch.source_id, batch.created_at)
     spool.acknowledge(batch)
     report.batches += 1
+    if batch.source_id == CANARY:  # in no count
+        return
     report.taken += row.taken
     report.items += row.items
     report.staged += row.staged
     report.unchanged += row.unchanged
     report.quarantined += row.quarantined
     report.expired += row.expired
+
+
+def _at(now: datetime, report: IngestReport) -> datetime:
+    """What time it is, where this run began at `now`."""
+    return now + timedelta(seconds=monotonic() - report.began)
 
 
 def _open(batch: Batch, staging: Staging, spool: Spool) -> _Opened:

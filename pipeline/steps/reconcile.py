@@ -21,7 +21,7 @@ from pipeline.desk.tables import (
     Task,
 )
 from pipeline.index.engine import Index, Search
-from pipeline.records import WHOLE
+from pipeline.records import CANARY, WHOLE
 from pipeline.settings import Home
 from pipeline.spool import Spool
 from pipeline.staging import Staging
@@ -63,7 +63,9 @@ def _documents(home: Home, session: Session, index: Index) -> Iterator[str]:
     offices = [o.id for o in home.offices]
     missing = stale = held = 0
     rows = session.execute(
-        select(RegistryRow.id, RegistryRow.revision, RegistryRow.index_name).where(RegistryRow.channel.in_(WHOLE))
+        select(RegistryRow.id, RegistryRow.revision, RegistryRow.index_name).where(
+            RegistryRow.channel.in_(WHOLE), RegistryRow.source_id != CANARY
+        )
     )
     for item_id, revision, index_name in rows:
         readings = [item for office in offices if (item := index.get(item_id, [office])) is not None]
@@ -103,7 +105,11 @@ def _incidents(session: Session) -> Iterator[str]:
 
 
 def _outbox(session: Session, now: datetime) -> Iterator[str]:
-    for row in session.scalars(select(Notification).where(Notification.state.in_(("claimed", "pending", "failed")))):
+    for row in session.scalars(
+        select(Notification).where(
+            Notification.state.in_(("claimed", "pending", "failed")), Notification.kind != CANARY
+        )
+    ):
         if row.state == "failed":
             yield f"通知 {row.short_id} 发送失败：{row.last_error}"
         elif row.state == "claimed":

@@ -24,9 +24,11 @@ from pipeline.desk.tables import (
 )  # fmt: skip
 from pipeline.errors import ConfigurationError, RetryLater
 from pipeline.index.engine import Index, Search
+from pipeline.records import CANARY
 from pipeline.settings import Home, Source
 from pipeline.spool import Spool
 from pipeline.staging import Staging
+from pipeline.steps import canary
 from pipeline.steps.model_news import model_news
 from pipeline.steps.troubles import standing
 
@@ -41,7 +43,7 @@ def status(home: Home, db: Database, index: Index, now: datetime) -> dict[str, A
         staged = staging.count()
     finally:
         staging.close()
-    waiting = [b.captures for b in Spool(home.spool).batches()]
+    waiting = [b.captures for b in Spool(home.spool).batches() if b.source_id != CANARY]
     troubles: list[str] = []
     documents: int | None = None
     try:
@@ -52,7 +54,7 @@ def status(home: Home, db: Database, index: Index, now: datetime) -> dict[str, A
         sums = session.execute(
             select(*(func.coalesce(func.sum(c), 0) for c in (
                 BatchRow.taken, BatchRow.items, BatchRow.staged, BatchRow.unchanged, BatchRow.quarantined, BatchRow.expired
-            )))
+            ))).where(BatchRow.source_id != CANARY)
         ).one()  # fmt: skip
         taken, items, public, unchanged, quarantined, expired = (int(n) for n in sums)
         crawled = session.execute(
@@ -71,7 +73,7 @@ def status(home: Home, db: Database, index: Index, now: datetime) -> dict[str, A
                 "spool": {"in": taken + sum(waiting), "out": taken, "waiting": sum(waiting), "batches_waiting": len(waiting)},
                 "ingest": {
                     "in": taken, "out": items + public, "unchanged": unchanged, "quarantined": quarantined,
-                    "expired": expired, "batches": session.scalar(select(func.count()).select_from(BatchRow)) or 0,
+                    "expired": expired, "batches": session.scalar(select(func.count()).select_from(BatchRow).where(BatchRow.source_id != CANARY)) or 0,
                 },
                 "index": {"in": items, "documents": documents, "purged": totals.get("index.purged", 0)},
                 "staging": {
@@ -89,7 +91,8 @@ def status(home: Home, db: Database, index: Index, now: datetime) -> dict[str, A
             "model": model_news(session),
             "open_incidents": _grouped(session, Incident.level, Incident.state != "closed"),
             "incidents": _grouped(session, Incident.state),
-            "outbox": _grouped(session, Notification.state),
+            "outbox": _grouped(session, Notification.state, Notification.kind != CANARY),
+            "canary": canary.told(session, now),
         }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,11 +21,13 @@ from pipeline.alerts.subjects import follow, issue_subjects, issues_of, item_sub
 from pipeline.desk.database import Database
 from pipeline.desk.tables import Alert, Heartbeat, Incident, IssueRow, Silence, SourceState, TimelineEntry
 from pipeline.index.engine import Index
+from pipeline.records import CANARY
 from pipeline.response.announce import Post
 from pipeline.response.opening import SYSTEM, open_incident, raise_level
 from pipeline.response.plans import Plan, choose_plan, load_plans
 from pipeline.response.ticking import TickReport, tick
 from pipeline.settings import Home
+from pipeline.steps import canary
 from pipeline.steps.roster import load_post
 from pipeline.steps.self_watch import self_alerts, summarise_backfill
 
@@ -62,13 +65,14 @@ def watch(home: Home, db: Database, index: Index, now: datetime) -> WatchReport:
     plans = load_plans(home.config / "plans")
     book = _Book(load_rules(home.config / "rules.yaml", plans), plans, load_post(home), home.settings.k)
     offices = [o.id for o in home.offices]
-    report = WatchReport()
+    report, began = WatchReport(), monotonic()
     with db.read() as session:
         beat = session.get(Heartbeat, NAME)
     since = (datetime.fromisoformat(beat.state["watermark"]) if beat else now) - OVERLAP
     start = since if beat else datetime.fromtimestamp(0, now.tzinfo)  # the first round looks at all there is
     # before the transaction, so that nobody waits for it; another round in between does no harm: ids are deterministic
-    items = [i for i in index.indexed_since(start, offices) if i.indexed_at <= now]
+    seen = [i for i in index.indexed_since(start, [*offices, CANARY]) if i.indexed_at <= now]
+    items = [i for i in seen if i.office_id != CANARY]
     with db.write() as session:
         last = session.get(Heartbeat, NAME)
         state = dict(last.state) if last else {}
@@ -81,6 +85,7 @@ def watch(home: Home, db: Database, index: Index, now: datetime) -> WatchReport:
         report.subjects = len(subjects)
         for firing in _new_firings(session, book, subjects, now):
             _answer(session, firing, book, now, report)
+        canary.decide(session, seen, now + timedelta(seconds=monotonic() - began))
         _rename(session)
         old = [i for i in items if i.backfill]
         report.summarised = summarise_backfill(session, old, state.get("summarised", []), book.post, now)
