@@ -20,6 +20,7 @@ from pipeline.spool import BATCH_SIZE, Spool
 from pipeline.urls import canonical, former, keyed_id
 
 FLUSH_SECONDS = 30.0  # a slow source commits at least this often
+_FIELDS = ("title", "text", "published_at", "received_at", "source_ref", "region", "outlet")  # whose filling is counted
 _HANDLE = re.compile(r"(?<![A-Za-z0-9._%+-])[@＠][^\s@＠:：,，。;；!！?？、()（）<>《》【】\[\]“”\"']{1,30}")
 
 
@@ -58,9 +59,10 @@ class Sink:
 
     def __init__(self, home: Home, source: Source, now: datetime, ledger: Ledger) -> None:
         self.home, self.source, self.now, self.ledger = home, source, now, ledger
-        self.tally = Tally()
+        self.tally = Tally(k=home.settings.k if source.channel == "public" else 1)
         self._key = home.installation_key()
         self._keys = StagingKeys(home.staging / "keys").live(now)
+        self._nobody = voice_of(self._keys, source.site, "")
         self._masker = Masker(frozenset(n for office in home.offices for n in office.numbers))
         self._spool = Spool(home.spool)
         self._started = self._flushed = monotonic()
@@ -117,6 +119,7 @@ class Sink:
         """
         if draft.url and draft.identity == canonical(draft.url):
             draft = replace(draft, identity=self.identity_of(draft.url))
+        self._note_read(draft)
         capture_id = self.id_of(draft.identity)
         known = self.ledger.get(capture_id)
         public = self.source.channel == "public"
@@ -222,6 +225,15 @@ class Sink:
             evidence=draft.evidence if institution else "",
             voice=draft.voice,
         )
+
+    def _note_read(self, draft: Draft) -> None:
+        filled = [name for name in _FIELDS if getattr(draft, name)]
+        if draft.voice and draft.voice != self._nobody:
+            filled.append("author")
+        if self.source.channel in ("official", "media") and not self.tally.sample:
+            self.tally.opened(filled, self.mask(draft.title), self._url(draft.url))
+        else:
+            self.tally.opened(filled)
 
     def _aliases(self, draft: Draft) -> list[str]:
         """Canonical forms of the page's other addresses; where it is named by its own, also what that was called before."""

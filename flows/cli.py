@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from flows.canary_commands import canary, own_sites
 from flows.context import run_command
 from flows.demo_commands import demo
 from flows.doctor import doctor
@@ -52,6 +53,8 @@ for command in (
     kibana,
     read,
     source,
+    canary,
+    own_sites,
     index,
 ):
     tingjian.add_command(command)

@@ -9,9 +9,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session as DatabaseSession
 
 from pipeline import registry
+from pipeline.alerts.source_health import RUNS_KEPT
 from pipeline.desk import counters
 from pipeline.desk.database import Database
 from pipeline.desk.tables import (
+    CanaryRun,
     Heartbeat,
     Incident,
     IssueItem,
@@ -19,6 +21,7 @@ from pipeline.desk.tables import (
     IssueRow,
     Session,
     SignInLink,
+    SourceRun,
     StoryBand,
 )  # fmt: skip
 from pipeline.index.engine import Index
@@ -67,6 +70,8 @@ def upkeep(home: Home, db: Database, index: Index, now: datetime) -> UpkeepRepor
     with db.write() as session:
         counters.add(session, "index.purged", purged, now)
         counters.add(session, "issues.purged", _forget_issues(session, heard), now)
+        session.execute(delete(SourceRun).where(SourceRun.at < now - RUNS_KEPT))
+        session.execute(delete(CanaryRun).where(CanaryRun.started_at < now - RUNS_KEPT))
         session.execute(delete(StoryBand).where(StoryBand.seen_at < now - STORY_MEMORY))
         session.execute(delete(Session).where(Session.expires_at < now))
         session.execute(delete(SignInLink).where(SignInLink.expires_at < now))
