@@ -6,18 +6,18 @@ from collections.abc import Collection
 from datetime import datetime
 
 from crawlers.drop.files import expire_done
-from crawlers.evidence import expire_evidence
+from crawlers.evidence import expire_old_pages
 from crawlers.ledger import Ledger
 from pipeline.settings import Home
 
 
 def expire_files(home: Home, now: datetime, pinned: Collection[str] = frozenset()) -> int:
-    """Delete evidence past its channel's retention and taken drop files after 7 days; returns how many.
+    """Delete taken drop files after 7 days and pages kept before there were WARC files at retention; returns how many.
 
-    `pinned` are the evidence paths that an open incident holds. What was last read 400 days ago leaves the ledger.
+    `pinned` are ids of items that an open incident holds. What was last read 400 days ago leaves the ledger.
     """
     ledger = Ledger(home.folder / "crawl.db")
     ledger.forget(now)
     ledger.close()
     dropped = sum(expire_done(home, source, now) for source in home.sources if source.kind == "drop")
-    return dropped + expire_evidence(home, now, pinned)
+    return dropped + expire_old_pages(home, now, pinned)

@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import TYPE_CHECKING
 
+from crawlers.evidence import Keeper
 from crawlers.ledger import BACK_OFF, Ledger, Mark
 from crawlers.report import CrawlReport, Tally
 from pipeline.errors import RetryLater
@@ -18,6 +20,9 @@ from pipeline.records import WHOLE, Capture, Precision, Voice
 from pipeline.settings import Home, Source
 from pipeline.spool import BATCH_SIZE, Spool
 from pipeline.urls import canonical, former, keyed_id
+
+if TYPE_CHECKING:
+    from scrapy.http import Response
 
 FLUSH_SECONDS = 30.0  # a slow source commits at least this often
 _FIELDS = ("title", "text", "published_at", "received_at", "source_ref", "region", "outlet")  # whose filling is counted
@@ -65,6 +70,7 @@ class Sink:
         self._nobody = voice_of(self._keys, source.site, "")
         self._masker = Masker(frozenset(n for office in home.offices for n in office.numbers))
         self._spool = Spool(home.spool)
+        self._keeper = Keeper(home, source)
         self._started = self._flushed = monotonic()
         self._envelopes: list[Envelope] = []
         self._marks: list[Mark] = []
@@ -84,9 +90,10 @@ class Sink:
 
         Raises ValueError where `url` is no web address.
         """
-        form = canonical(url)
-        older = (f for f in former(url) if self.ledger.get(self.id_of(kind + f)) is not None)
-        return form if self.ledger.get(self.id_of(kind + form)) is not None else next(older, form)
+        form, older = canonical(url), former(url)
+        if not older or self.ledger.get(self.id_of(kind + form)) is not None:
+            return form
+        return next((f for f in older if self.ledger.get(self.id_of(kind + f)) is not None), form)
 
     def place(self, url: str) -> str:
         """How a page is named in a report: its address for institutions, a keyed id for people (charter 2)."""
@@ -156,6 +163,14 @@ class Sink:
             self.flush()
         return True
 
+    def keep_page(self, identity: str, response: Response, comments_cut: int, part: int = 1) -> str:
+        """Keep a page that was read as evidence, where an institution published it; its reference, else ""."""
+        return self._keeper.page(self.id_of(identity), response, comments_cut, self._time, part)
+
+    def keep_entry(self, identity: str, url: str, markup: str) -> str:
+        """Keep an entry of a feed as evidence, where an institution published it; its reference, else ""."""
+        return self._keeper.entry(self.id_of(identity), url, markup, self._time)
+
     def note(self, mark: Mark) -> None:
         """Remember a page that is no capture itself (a topic), with the next commit."""
         self._marks.append(mark)
@@ -167,6 +182,7 @@ class Sink:
     def flush(self, report: CrawlReport | None = None) -> None:
         """Commit what is buffered. Raises RetryLater where the spool can't be written: then nothing was forgotten."""
         if self._envelopes or report is not None:
+            self._keeper.sync()
             reports = [report.to_dict()] if report is not None else []
             self._spool.write(self.source.id, self._envelopes, reports, self.now)
         self.ledger.commit(self.source.id, self._marks)
@@ -187,8 +203,13 @@ class Sink:
                 self.tally.spool_error = str(error)
                 self.tally.captured -= len(self._envelopes)
                 report = self.tally.report(self.source, self.now, finished_at)
+            self._keeper.close()
             self.report = report
         return self.report
+
+    @property
+    def _time(self) -> datetime:
+        return self.now + timedelta(seconds=self.elapsed)
 
     @property
     def elapsed(self) -> float:

@@ -8,6 +8,7 @@ from flows.canary_commands import canary, own_sites
 from flows.context import run_command
 from flows.demo_commands import demo
 from flows.doctor import doctor
+from flows.evidence_commands import evidence
 from flows.index_commands import index
 from flows.kibana.commands import kibana
 from flows.model_commands import score, train
@@ -55,6 +56,7 @@ for command in (
     source,
     canary,
     own_sites,
+    evidence,
     index,
 ):
     tingjian.add_command(command)

@@ -114,12 +114,17 @@ def upkeep(data_dir: Path, now: datetime | None) -> None:
 
     with opened(data_dir, now) as c:
         report = run(c.home, c.db, c.index, c.now)
-        files = expire_files(c.home, c.now)
+        files = expire_files(c.home, c.now, report.pinned)
         drifted = measure_drift(c.home, c.db, c.index, load_post(c.home), c.now)
         for office_id, names in drifted.items():
             if names:
                 click.echo(f"模型漂移（{office_id}）：{'、'.join(map(drift_name, names))}与训练时相差很大。")
-        click.echo(f"保养完成：暂存销毁 {report.staged} 条，到期清除 {report.purged} 件，旧文件 {files} 个。")
+        for problem in report.evidence.problems:
+            click.echo(f"证据不符（{problem}）")
+        click.echo(
+            f"保养完成：暂存销毁 {report.staged} 条，到期清除 {report.purged} 件，旧文件 {files} 个；"
+            f"证据删除 {report.evidence.removed} 条，核验 {report.evidence.checked} 个文件。"
+        )
 
 
 def _chosen(sources: Sequence[Source], ids: Sequence[str]) -> list[Source]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,9 +21,12 @@ from models.errors import ModelsError
 from models.explain import OTHERS
 from pipeline.desk.tables import IssueRow, Review
 from pipeline.errors import Refused
+from pipeline.evidence.records import sha256
+from pipeline.evidence.store import Damaged, Store
 from pipeline.index.engine import Search
 from pipeline.records import WHOLE, Item
 from pipeline.review.reviews import decisions
+from pipeline.settings import Home
 
 EVIDENCE_MOST = 3_000_000
 RELATED = 6
@@ -38,6 +43,18 @@ class LabelView:
     given: bool
     p: float
     words: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePage:
+    """One kept page: its source text and, where a WARC file holds it, address, time, status line and headers, hash."""
+
+    text: str
+    url: str = ""
+    at: datetime | None = None
+    head: str = ""
+    cut: int = 0
+    digest: str = ""
 
 
 def item(ask: Ask) -> Response:
@@ -74,11 +91,11 @@ def corrected(ask: Ask, item: Item) -> list[tuple[str, str, str, Review]]:
 def evidence(ask: Ask) -> Response:
     """The stored page as plain text: charter 4's first exception, each look audited."""
     found = _find(ask)
-    path = evidence_file(ask.desk.home.evidence, found.evidence)
-    if path is None or found.channel == "submission":
+    pages = evidence_pages(ask.desk.home, found.evidence) if found.channel != "submission" else []
+    if not pages:
         raise missing("这一条的证据页")
     ask.looked("evidence", f"item:{found.id}", [found.office_id])
-    return ask.page("evidence.html", item=found, text=read_evidence(path), source=ask.desk.source_name(found.source_id))
+    return ask.page("evidence.html", item=found, pages=pages, source=ask.desk.source_name(found.source_id))
 
 
 def labels(desk: Desk, item: Item) -> list[LabelView]:
@@ -106,6 +123,25 @@ def related(ask: Ask, item: Item) -> list[tuple[Item, str]]:
     return [(other, opening(other, 60)) for other in list(others.values())[:RELATED]]
 
 
+def evidence_pages(home: Home, reference: str) -> list[EvidencePage]:
+    """What is kept under a reference; empty where that is nothing. Raises Refused where it was damaged, RetryLater."""
+    file, number, _ = reference.partition("#")
+    path = evidence_file(home.evidence, file)
+    if path is None:
+        return []
+    if not number:  # kept before there were WARC files
+        return [EvidencePage(text=_decoded(_unpacked(path)))]
+    try:
+        with closing(Store(home.evidence, home.evidence_register)) as store:
+            records = store.reading(reference)
+    except Damaged:
+        raise Refused("证据文件已损坏，或者与登记的不符，读不出来。") from None
+    return [
+        EvidencePage(_decoded(r.body[:EVIDENCE_MOST]), r.url, r.at, r.head.strip(), r.cut, sha256(r.body))
+        for r in records
+    ]
+
+
 def evidence_file(folder: Path, name: str) -> Path | None:
     """The stored file, only if it lies within the evidence folder."""
     if not name:
@@ -114,18 +150,17 @@ def evidence_file(folder: Path, name: str) -> Path | None:
     return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
 
 
-def read_evidence(path: Path) -> str:
-    """Decoded strictly as UTF-8, then as Big5 where declared, else as gb18030: what a hostile page declares picks no other
-    codec. Raises Refused where it can't be read."""
+def _unpacked(path: Path) -> bytes:
+    """The beginning of a page kept in a file of its own. Raises Refused where it can't be read."""
     try:
-        if path.suffix == ".gz":
-            with gzip.open(path) as f:
-                raw = f.read(EVIDENCE_MOST)
-        else:
-            with path.open("rb") as f:
-                raw = f.read(EVIDENCE_MOST)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as f:
+            return f.read(EVIDENCE_MOST)
     except (OSError, EOFError, zlib.error):
         raise Refused("证据文件已损坏，读不出来。") from None
+
+
+def _decoded(raw: bytes) -> str:
+    """Strictly as UTF-8, then as Big5 where declared, else as gb18030: what a hostile page declares picks no other codec."""
     declared = match[1].decode("ascii").lower() if (match := _CHARSET.search(raw[:4096])) else ""
     for charset in ("utf-8", *(("big5",) if declared.startswith("big5") else ())):
         try:

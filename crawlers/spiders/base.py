@@ -14,7 +14,6 @@ from scrapy.http import Response
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
-from crawlers.evidence import keep_evidence
 from crawlers.ledger import Mark
 from crawlers.net.answers import retry_after, validators
 from crawlers.net.failures import Challenged, Kind, kind_of
@@ -194,15 +193,7 @@ class SourceSpider(Spider):
         page = read_page(response.body, kind, response.url, self.source.selectors, self.now, max_bytes=self.max_bytes)
         self.tally.comments_cut += page.comments_cut
         identity = self.sink.identity_of(asked)
-        evidence = keep_evidence(
-            self.sink.home,
-            self.source.channel,
-            self.sink.id_of(identity),
-            response.body,
-            kind,
-            self.source.selectors.remove,
-            self.now,
-        )
+        evidence = self.sink.keep_page(identity, response, page.comments_cut)
         draft = self.draft_of(page, identity, response, hint, title, date, evidence)
         whole = page.title and page.published_at is not None  # says all of itself: next time no list is needed
         etag, modified = validators(response.headers)
@@ -233,6 +224,8 @@ class SourceSpider(Spider):
             self.tally.quarantine(error.reason, error.detail, self.sink.place(response.url))
             self.sink.add(draft)
             return
+        self.tally.comments_cut += page.comments_cut
+        self.sink.keep_page(draft.identity, response, page.comments_cut, part)
         text = f"{draft.text}\n{page.body}"[:MAX_TEXT]
         yield from self.join(replace(draft, text=text), response, first, part)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from crawlers.evidence import keep_evidence
 from crawlers.reading.body import EXTRACTOR, tidy
 from crawlers.reading.dates import Date
 from crawlers.reading.decode import decode
@@ -63,15 +62,7 @@ class EntrySpider(SourceSpider):
             self.tally.quarantine("empty_text", "", self.sink.place(entry.url) if entry.url else "")
             return
         page = f"<html><head><title>{escape(title)}</title></head><body>{entry.markup}</body></html>"
-        evidence = keep_evidence(
-            self.sink.home,
-            self.source.channel,
-            self.sink.id_of(entry.identity),
-            page.encode("utf-8", "replace"),
-            "text/html; charset=utf-8",
-            self.source.selectors.remove,
-            self.now,
-        )
+        evidence = self.sink.keep_entry(entry.identity, entry.url or self.source.urls[0], page)
         self.sink.add(
             Draft(
                 identity=entry.identity,

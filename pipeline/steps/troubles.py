@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from pipeline.desk.database import Database
 from pipeline.desk.tables import Heartbeat
 
-Part = Literal["watch", "clocks", "mirror", "model"]
+Part = Literal["watch", "clocks", "mirror", "model", "evidence"]
 TELL_AFTER = timedelta(minutes=10)  # a restart of an engine is no news
 _PREFIX = "trouble:"
 _MEANS: dict[str, str] = {
@@ -20,6 +20,7 @@ _MEANS: dict[str, str] = {
     "clocks": "时限和升级停住了",
     "mirror": "Kibana 看板的数据没有更新（值班台不受影响）",
     "model": "分类模型不能用，退回了前一个（可以照常工作，下次训练会换上新的）",
+    "evidence": "保存的证据与登记的不符，请查明原因，或从备份取回",
 }
 
 

@@ -30,6 +30,7 @@ from pipeline.review.reviews import forget
 from pipeline.settings import Home
 from pipeline.spool import Spool
 from pipeline.staging import Staging
+from pipeline.steps.evidence import EvidenceReport, tend_evidence
 from pipeline.steps.expiry import expire_staged
 from pipeline.steps.locks import only_one
 
@@ -38,11 +39,12 @@ STORY_MEMORY = timedelta(days=30)  # near-copies are looked for so far back
 
 @dataclass(frozen=True, slots=True)
 class UpkeepReport:
-    """`staged` rows destroyed with their key; `purged` whole documents past retention."""
+    """`staged` rows destroyed with their key; `purged` whole documents past retention, `evidence` records of such."""
 
     staged: int
     purged: int
     pinned: frozenset[str]
+    evidence: EvidenceReport
 
 
 def upkeep(home: Home, db: Database, index: Index, now: datetime) -> UpkeepReport:
@@ -76,7 +78,8 @@ def upkeep(home: Home, db: Database, index: Index, now: datetime) -> UpkeepRepor
         session.execute(delete(Session).where(Session.expires_at < now))
         session.execute(delete(SignInLink).where(SignInLink.expires_at < now))
         session.merge(Heartbeat(name="upkeep", beat_at=now, state={"staged": gone, "purged": purged}))
-    return UpkeepReport(gone, purged, pinned)
+    evidence = tend_evidence(home, db, now, pinned)
+    return UpkeepReport(gone, purged, pinned, evidence)
 
 
 def _forget_issues(session: DatabaseSession, before: datetime) -> int:

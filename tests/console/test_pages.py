@@ -128,15 +128,44 @@ def test_evidence_is_text_only_and_stays_in_its_folder(city: httpx.Client, house
     assert refused.status_code == 404 and "不该给人看" not in refused.text
 
 
+def test_an_article_of_two_pages_with_its_headers_and_a_changed_byte(city: httpx.Client, house: House) -> None:
+    from dataclasses import replace
+
+    from pipeline.evidence.records import Answer
+    from pipeline.evidence.store import Store
+
+    store = Store(house.home.evidence, house.home.evidence_register)
+    for part in (1, 2):
+        answer = Answer(f"https://news.example.org/{part}.html", f"<p>{HOSTILE}第{part}页的正文".encode("gb18030"),
+                        "HTTP/1.1 200 OK", (("Server", "nginx"),), part=part, cut=part - 1)  # fmt: skip
+        reference = store.keep("media", "rb", items()[2].id, answer, NOW)
+        store.sync()
+        first = reference if part == 1 else first
+    house.index.write_items([replace(items()[2], revision=2, evidence=first)])
+    page = city.get(f"/items/{items()[2].id}/evidence").text
+    assert page.index("第1页的正文") < page.index("第2页的正文") and "Server: nginx" in page and "sha256:" in page
+    assert "剪去 1 处" in page and "<script>" not in page.split("<main")[1]
+    path = store.path(first.partition("#")[0])
+    raw = bytearray(path.read_bytes())
+    raw[60] ^= 1
+    path.write_bytes(raw)
+    refused = city.get(f"/items/{items()[2].id}/evidence")
+    assert refused.status_code == 422 and "与登记的不符" in refused.text
+
+
 @pytest.mark.parametrize("declared", ["punycode", "idna", "utf-7", "gbk", "no-such", "big5"])
 def test_a_page_chooses_no_strange_codec(tmp_path: Path, declared: str) -> None:
-    from console.pages.items import read_evidence
+    from console.pages.items import evidence_pages
+    from pipeline.settings import Home
+    from pipeline.settings.home import Settings
 
+    home = Home(tmp_path, Settings(), (), ())
+    home.evidence.mkdir()
     words = "不起訴決定" if declared == "big5" else "不起诉决定"
     page = f'<meta charset="{declared}">{words}'
     for raw in (page.encode(), page.encode("big5" if declared == "big5" else "gb18030")):
-        (tmp_path / "page.html").write_bytes(raw)
-        assert words in read_evidence(tmp_path / "page.html")
+        (home.evidence / "page.html").write_bytes(raw)
+        assert words in evidence_pages(home, "page.html")[0].text
 
 
 def test_a_trend_shows_quiet_days_too() -> None:

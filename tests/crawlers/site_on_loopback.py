@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,9 @@ from typing import Any
 
 import yaml
 
+from pipeline.evidence.records import Record
+from pipeline.evidence.store import Store
+from pipeline.evidence.verify import Checked, verify
 from pipeline.privacy.seal import unseal
 from pipeline.privacy.staging_keys import StagingKeys
 from pipeline.records import Capture
@@ -172,6 +176,16 @@ class House:
             for _, line in batch.lines()
             if "report" not in line
         ]
+
+    def evidence(self, reference: str) -> Record:
+        """What is kept under a capture's reference."""
+        with closing(Store(self.home.evidence, self.home.evidence_register)) as store:
+            return store.read(reference)[0]
+
+    def verified(self) -> list[Checked]:
+        """Every evidence file, held against register and chain."""
+        with closing(Store(self.home.evidence, self.home.evidence_register)) as store:
+            return [verify(store, name, None, NOW) for name in store.files()]
 
     def everything_on_disk(self, skip: tuple[str, ...] = ()) -> bytes:
         """All bytes that lie in the home folder, with every sealed capture opened beside them."""

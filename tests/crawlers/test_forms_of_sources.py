@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from site_on_loopback import NOW, House, Site
 
-from crawlers.evidence import read_evidence
 from crawlers.spiders.feeds import FeedEntry, feed_entries
 from crawlers.spiders.parts import is_part
 
@@ -97,7 +96,7 @@ def test_a_page_is_fetched_only_where_the_feed_has_a_summary(site: Site, house: 
     first = found["第1条公益诉讼消息"]
     assert first.text.startswith(LONG) and "13900001111" not in first.text and first.url == site.url + "/1.html"
     assert first.published_at == datetime(2026, 11, 20, 1, 1, tzinfo=UTC)
-    assert LONG in read_evidence(house.home, first.evidence).decode()
+    assert LONG in house.evidence(first.evidence).body.decode()
     assert found["第2条公益诉讼消息"].text.endswith("第2页的全文。") and "第3页" in found["第3条公益诉讼消息"].text
     assert house.crawl(NOW + timedelta(hours=1))["feed"]["captured"] == 0
 

@@ -45,7 +45,9 @@ def places(home: Path, *, leave_out: tuple[str, ...] = ()) -> Iterator[tuple[str
         if raw[:16] == b"SQLite format 3\0":
             yield from _cells(path, relative)
         elif raw[:2] == b"\x1f\x8b":
-            yield relative, gzip.decompress(raw).decode("utf-8", "replace")
+            unpacked = gzip.decompress(raw)  # of a WARC file every record
+            for charset in ("utf-8", "gb18030"):
+                yield f"{relative} (unpacked, {charset})", unpacked.decode(charset, "replace")
         elif path.suffix == ".eml":
             yield from _mail(raw, relative)
 

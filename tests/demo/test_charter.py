@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from sqlalchemy import select
 
 from pipeline.desk.database import Database
 from pipeline.desk.tables import Incident, IssueRow, Notification
+from pipeline.evidence.store import Store
+from pipeline.evidence.verify import verify
 from pipeline.index import open_index
 from pipeline.settings import load_home
 from pipeline.staging import Staging
@@ -32,6 +36,22 @@ def test_readers_of_news_are_not_in_evidence(demo_home: Path, planted: dict[str,
     evidence = demo_home / "evidence"
     assert any(evidence.rglob("*.gz"))
     assert found(evidence, [*planted["markers"]["news_comment"], planted["landmarks"]["comment_text"]]) == []
+
+
+def test_evidence_is_of_institutions_only_and_holds_nothing_that_people_wrote(
+    demo_home: Path, planted: dict[str, Any]
+) -> None:
+    """Every planted phone and number stands in the forum, on the wall, in a letter or in a reader's comment."""
+    home = load_home(demo_home)
+    published = {s.id for s in home.sources if s.channel in ("official", "media")}
+    with closing(Store(home.evidence, home.evidence_register)) as store:
+        kept = [store.read(f"{row.file}#{row.seq}")[0] for n in store.files() for row in store.register.of_file(n)]
+        files = store.files()
+        assert [verify(store, name, None, END).problems for name in files] == [[]] * len(files)
+    assert len(kept) > 20 and any(record.cut for record in kept) and any(not record.cut for record in kept)
+    assert {re.sub(r"(.*/)?(.+)-\d{8}.*", r"\2", name) for name in files} <= published
+    assert found(demo_home / "evidence", [entry["raw"] for entry in planted["personal_data"]]) == []
+    assert found(demo_home / "evidence", ["HTTP/1.1 200 OK"])  # the search looks into every record
 
 
 def test_personal_data_is_masked(demo_home: Path, planted: dict[str, Any]) -> None:
