@@ -134,13 +134,13 @@ def test_an_article_of_two_pages_with_its_headers_and_a_changed_byte(city: httpx
     from pipeline.evidence.records import Answer
     from pipeline.evidence.store import Store
 
-    store = Store(house.home.evidence, house.home.evidence_register)
+    store, references = Store(house.home.evidence, house.home.evidence_register), []
     for part in (1, 2):
         answer = Answer(f"https://news.example.org/{part}.html", f"<p>{HOSTILE}第{part}页的正文".encode("gb18030"),
                         "HTTP/1.1 200 OK", (("Server", "nginx"),), part=part, cut=part - 1)  # fmt: skip
-        reference = store.keep("media", "rb", items()[2].id, answer, NOW)
+        references.append(store.keep("media", "rb", items()[2].id, answer, NOW))
         store.sync()
-        first = reference if part == 1 else first
+    first = references[0]
     house.index.write_items([replace(items()[2], revision=2, evidence=first)])
     page = city.get(f"/items/{items()[2].id}/evidence").text
     assert page.index("第1页的正文") < page.index("第2页的正文") and "Server: nginx" in page and "sha256:" in page
