@@ -35,6 +35,7 @@ from console.pages import (
     searches,
     sign_in,
     sources,
+    system,
     today,
 )
 from console.shield import Shield, allowed_hosts, protect
@@ -63,6 +64,7 @@ PAGES: tuple[tuple[str, Page], ...] = (
     ("/digests/{id}", digests.digest),
     ("/digests/{id}/page", digests.digest_page),
     ("/sources", sources.sources),
+    ("/system", system.system),
     ("/inbox", inbox.inbox),
     ("/inbox/{name}", inbox.mail),
     ("/inbox/{name}/page", inbox.mail_page),
@@ -88,6 +90,7 @@ ACTIONS: tuple[tuple[str, Page], ...] = (
     ("/review/undo", review.undo),
     ("/review/{id}", review.decide),
     ("/review/{id}/skip", review.skip),
+    ("/own-pages/{id}/accept", sources.accept_page),
     ("/account", account.change_password),
     ("/people", account.change_people),
     ("/sign-out", account.sign_out),
@@ -111,6 +114,7 @@ def create_app(home: Home, db: Database, index: Index, clock: Callable[[], datet
             Route("/sign-in", sign_in.sign_in, methods=["GET", "POST"]),
             Route("/sign-in/{token}", sign_in.link, methods=["GET", "POST"]),
             Route("/healthz", _alive, methods=["GET"]),
+            Route("/healthz/canary", system.canary_health, methods=["GET"]),
             Route("/push/{source}", push.receive, methods=["POST"], max_body_size=push.MOST_BYTES),
             Mount("/static", _Static(directory=FOLDER / "static")),
         ],

@@ -23,6 +23,7 @@ from pipeline.desk.accounts import same_secret, signed_in
 from pipeline.desk.audit import record
 from pipeline.desk.tables import Incident
 from pipeline.errors import ConfigurationError, Conflict, Refused, RetryLater
+from pipeline.steps.canary import judge, passages
 from pipeline.steps.troubles import standing
 
 NAV: tuple[tuple[str, str, str], ...] = (
@@ -92,6 +93,9 @@ class Ask:
         """What does not work now: in words, at the top of every page."""
         with self.desk.reading() as session:
             known = [trouble.words for trouble in standing(session)]
+            verdict = judge(passages(session, most=8), self.desk.started, self.now)
+        if verdict.state in ("late", "missing"):
+            known.append(f"{verdict.words}。详见“系统状态”。")
         return [f"索引用不了，这一页缺少来自索引的内容：{words}" for words in self.away[:1]] + known
 
     def _waiting(self) -> int:

@@ -52,6 +52,7 @@ class Desk:
         self.scorer_version = ""
         self._loaded = _stamp(home)  # when what is to be loaded changed last
         self.scorer_problem = "模型正在载入，请稍后刷新本页。"
+        self.started = clock()
         self._away = ("", clock())  # why the index could not be asked, and when
 
     @property

@@ -41,6 +41,7 @@ ACTIONS: dict[str, str] = {
     "raise_level": "升级",
     "open_incident": "开启处置",
     "digest": "生成周报",
+    "accept_page": "确认页面变化",
 }
 PLACES: dict[str, str] = {
     "today": "今日",
@@ -49,6 +50,7 @@ PLACES: dict[str, str] = {
     "digests": "周报列表",
     "searches": "保存的检索",
     "sources": "信源",
+    "system": "系统状态",
     "review": "校对",
     "quality": "模型质量",
     "inbox": "收件箱",
@@ -86,6 +88,8 @@ DETAILS: dict[str, str] = {
     "before": "原等级",
     "part": "抽取方式",
     "changed": "改动",
+    "digest_before": "原摘要",
+    "digest_after": "现摘要",
 }
 
 

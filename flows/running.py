@@ -167,12 +167,9 @@ def tell_story(story: Story, home: Home, group: Group, now: datetime, port: int,
         say(f"演示第 {number}/{len(cycles)} 轮：{cycle.day}（虚构的清江市）")
         story.move(cycle.now)
         if cycle.last:
-            _run(
-                group,
-                "canary",
-                tingjian("canary", "send", "--data-dir", str(home.folder), "--now", cycle.now.isoformat()),
-                {},
-            )
+            for check in (("canary", "send"), ("own-sites",)):
+                at = ["--data-dir", str(home.folder), "--now", cycle.now.isoformat()]
+                _run(group, check[0], [*tingjian(*check), *at], {})
             wait_prefect(port, server)
             say("    通过 Prefect 采集入库")
             _flow(group, home, "collect", cycle, port)

@@ -21,6 +21,7 @@ _SUBJECTS: dict[str, tuple[str, str]] = {
     "mail": ("邮件", "/inbox/"),
     "user": ("账号", ""),
     "search": ("全文检索", ""),
+    "own_page": ("重点页面", ""),
     "saved": ("保存的检索", "/searches/"),
 }
 

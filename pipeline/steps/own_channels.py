@@ -84,7 +84,7 @@ def accept(session: Session, page_id: str, digest: str, actor: str, now: datetim
         raise Conflict("这个页面刚刚又变了，请先重新看一看。")
     record(
         session, now, actor, row.office_ids, "accept_page", f"own_page:{row.id}",
-        name=row.name, was=row.accepted_digest, to=row.digest,
+        name=row.name, digest_before=row.accepted_digest, digest_after=row.digest,
     )  # fmt: skip
     row.accepted_digest, row.accepted_length, row.accepted_at, row.accepted_by = digest, row.length, now, actor
 
