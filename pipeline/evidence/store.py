@@ -58,6 +58,7 @@ class Store:
         self.folder, self.register = folder, Register(register)
         self._ends: dict[str, _End] = {}
         self._unsynced: dict[str, list[Row]] = {}
+        self._fresh: dict[tuple[str, str], Row] = {}  # (item, url) → the newest of them
 
     def close(self) -> None:
         self.register.close()
@@ -94,6 +95,7 @@ class Store:
                         _fsync(place)
                 self.register.add(rows)
             del self._unsynced[name]
+        self._fresh.clear()
 
     def adopt(self, name: str) -> None:
         """Register the records of a file that a killed spider, or a lost register, left unregistered. Raises RetryLater."""
@@ -185,10 +187,9 @@ class Store:
     # --- inside -------------------------------------------------------------------------------------------------
 
     def _known(self, item: str, url: str, payload: str) -> Row | None:
-        for rows in self._unsynced.values():
-            for row in reversed(rows):
-                if (row.item, row.url) == (item, url):
-                    return row if row.payload == payload else None
+        fresh = self._fresh.get((item, url))
+        if fresh is not None:
+            return fresh if fresh.payload == payload else None
         return self.register.same(item, url, payload)
 
     def _append(self, name: str, item: str, answer: Answer, at: datetime, payload: str) -> str:
@@ -213,6 +214,7 @@ class Store:
             )
             self._ends[name] = _End(end.inode, end.size + len(raw), seq, digest)
         self._unsynced.setdefault(name, []).append(row)
+        self._fresh[item, answer.url] = row
         return f"{name}#{seq}"
 
     def _end(self, name: str, f: BinaryIO) -> _End:
@@ -235,6 +237,7 @@ class Store:
             row = _row_of(name, member, seq + 1, head)
             if row.seq > (unsynced[-1].seq if unsynced else 0):
                 unsynced.append(row)
+                self._fresh[row.item, row.url] = row
             seq, head, size = row.seq, row.hash, row.offset + row.size
         self._ends[name] = end = _End(stat.st_ino, size, seq, head)
         return end
