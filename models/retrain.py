@@ -13,12 +13,15 @@ from models.artifact import load_model
 from models.corpus_reader import CORPUS_DIR, read_corpus
 from models.corrections import WEIGHT, Correction, divide, hash_of, mistakes, taught
 from models.errors import ModelsError
+from models.evaluate import Truth, measure
+from models.features import Extractor
+from models.model import Model, Scores, read_texts
 from models.pin_floors import FLOORS
-from models.promote import Trial, objections
-from models.segment import DEFAULT_ENGINE
+from models.promote import Trial, fallen, objections
+from models.segment import DEFAULT_ENGINE, Segmenter
 from models.shelf import Shelf, Usable
 from models.splits import Split, read_split
-from models.train import evaluate, train_model
+from models.train import train_model
 
 NAMES = {"taken": "换上了新模型", "kept": "新模型没有换上", "unchanged": "自上次训练以来没有新的校对，不必重新训练"}
 
@@ -86,20 +89,29 @@ def _tried(
     test: Sequence[Correction],
 ) -> Outcome:  # fmt: skip
     model, _, card = load_model(candidate)
-    version, measures = str(card["version"]), dict(card["held_out"]["measures"])
-    new = Trial(measures, mistakes(model, test))
-    old = None
+    version, scores = str(card["version"]), _read(model, split)
+    new = Trial(measure(Truth.of(split.held_out), scores), mistakes(model, test))
+    old, lower = None, list[str]()
     if current is not None:
-        old = Trial(evaluate(current.model, split.held_out)["measures"], mistakes(current.model, test))
-    against = objections(new, old, pinned["engines"][model.engine], len(test))
+        before = _read(current.model, split)
+        old = Trial(measure(Truth.of(split.held_out), before), mistakes(current.model, test))
+        lower = fallen(split.held_out, scores, before)
+    against = objections(new, old, lower, pinned["engines"][model.engine], len(test))
     if pinned["held_out_hash"] != split.held_out_hash:
         against.append("底线（floors.json）属于另一份留出语料")
     if version in shelf.state().left:
         against.append("有人从这个版本退回过")
     wrong = [t.mistakes for t in (new, old) if t is not None] if test else []
     if against:
-        return Outcome("kept", current.version if current else "", version, teach, len(test), against, measures, wrong)
-    return Outcome("taken", shelf.take(candidate), version, teach, len(test), [], measures, wrong)
+        return Outcome(
+            "kept", current.version if current else "", version, teach, len(test), against, dict(new.measures), wrong
+        )
+    return Outcome("taken", shelf.take(candidate), version, teach, len(test), [], dict(new.measures), wrong)
+
+
+def _read(model: Model, split: Split) -> Scores:
+    texts = [example.text for example in split.held_out]
+    return model.decision(model.linear.margins(read_texts(Extractor(Segmenter(model.engine)), texts)))
 
 
 def _current(shelf: Shelf) -> Usable | None:

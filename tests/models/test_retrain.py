@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from models.corpus_reader import CORPUS_DIR, Example, read_corpus
-from models.corrections import Correction, divide, held_out, mistakes
+from models.corrections import Correction, divide, mistakes
 from models.office_names import OfficeNames
 from models.retrain import retrain
 from models.shelf import Shelf
 from models.splits import read_split
-from models.train import silent, train_model
+from models.train import silent
 
 OFFICE = OfficeNames.of(own=["清江市人民检察院"])
 # A turn of speech that the corpus does not have, and that this office's analysts read as a scam.
@@ -31,24 +31,27 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shipped(corpus: Path) -> Path:
-    train_model(corpus, corpus / "artifact")
-    return corpus / "artifact"
-
-
-@pytest.fixture
-def floors(corpus: Path, tmp_path: Path) -> Path:
+def floors(corpus: Path) -> Path:
     """Floors that anything reaches, of this corpus."""
     pinned = {
         "held_out_hash": read_split(read_corpus(corpus), corpus).held_out_hash,
         "engines": {"rjieba": {"ece": 0.5}},
     }
-    path = tmp_path / "floors.json"
+    path = corpus / "floors.json"
     path.write_text(json.dumps(pinned), encoding="utf-8")
     return path
 
 
-def corrections(topic: str = "impersonation_scam", count: int = 40) -> list[Correction]:
+@pytest.fixture(scope="module")
+def shipped(corpus: Path, floors: Path) -> Path:
+    """Where there is no model that can be used, a new one is trained and taken."""
+    shelf = Shelf(corpus / "first", corpus / "never trained")
+    outcome = retrain(shelf, [], silent, corpus, floors)
+    assert outcome.kind == "taken" and outcome.tested == 0 and shelf.usable().version == outcome.version
+    return shelf.place(outcome.version)
+
+
+def corrections(topic: str = "impersonation_scam", count: int = 16) -> list[Correction]:
     return [
         Correction(
             Example(f"i{n}", STRANGE.format(n=n), "correction", f"s{n}", f"s{n}", "mentioned", "negative",
@@ -70,7 +73,7 @@ def test_a_model_that_learned_replaces_the_current_one(
     now = shelf.usable()
     assert now.version == outcome.version == outcome.tried and now.card["corrections"]["texts"] == outcome.taught
     _, test = divide(corrections())
-    assert outcome.tested == len(test) > 3 and [mistakes(now.model, test), mistakes(before, test)] == outcome.mistakes
+    assert outcome.tested == len(test) > 0 and [mistakes(now.model, test), mistakes(before, test)] == outcome.mistakes
     assert outcome.mistakes[0] < outcome.mistakes[1]
     label = now.scorer().score([STRANGE.format(n=777)], OFFICE)[0]
     assert "impersonation_scam" in label.topics
@@ -89,9 +92,10 @@ def test_a_worse_one_is_thrown_away_and_said(corpus: Path, shipped: Path, floors
     shelf = Shelf(tmp_path / "models", shipped)
     high = json.loads(floors.read_text(encoding="utf-8"))
     high["engines"]["rjieba"]["role_macro_f1"] = 0.999
-    floors.write_text(json.dumps(high), encoding="utf-8")
+    higher = tmp_path / "floors.json"
+    higher.write_text(json.dumps(high), encoding="utf-8")
     teach, test = divide(corrections("praise"))
-    outcome = retrain(shelf, teach + [confirmed(shelf, c) for c in test], silent, corpus, floors)
+    outcome = retrain(shelf, teach + [confirmed(shelf, c) for c in test], silent, corpus, higher)
     assert outcome.kind == "kept" and outcome.mistakes[1] == 0
     assert any("判错" in why for why in outcome.against) and any("没有达到底线 0.999" in why for why in outcome.against)
     assert [version for version, _ in shelf.versions()] == [""]
@@ -105,12 +109,3 @@ def confirmed(shelf: Shelf, correction: Correction) -> Correction:
         example=replace(correction.example, role=said.role, sentiment=said.sentiment, topics=frozenset(said.topics),
                         needs_answer=said.needs_answer, sensitive=said.sensitive),
     )  # fmt: skip
-
-
-def test_where_nothing_can_be_used_a_new_one_is_trained(
-    corpus: Path, shipped: Path, floors: Path, tmp_path: Path
-) -> None:
-    shelf = Shelf(tmp_path / "models", tmp_path / "never trained")
-    outcome = retrain(shelf, [], silent, corpus, floors)
-    assert outcome.kind == "taken" and outcome.tested == 0
-    assert shelf.usable().version == outcome.version
