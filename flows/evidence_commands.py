@@ -36,7 +36,7 @@ def show(item_id: str, data_dir: Path, now: datetime | None) -> None:
         click.echo(f"条目 {item_id}：保存了 {len(rows)} 份网页。")
         broken = 0
         for number, row in enumerate(rows, 1):
-            click.echo(f"\n{number}. 文章第 {row.part} 页，{local(row.at)} 收到")
+            click.echo(f"\n{number}. 文章第 {row.part} 页，收到于 {local(row.at)}")
             click.echo(f"   地址      {plain(row.url)}")
             click.echo(f"   存放      {row.file} 第 {row.seq} 条")
             try:

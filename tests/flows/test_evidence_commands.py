@@ -97,3 +97,8 @@ def test_a_hostile_page_loads_nothing_into_its_layout(tmp_path: Path) -> None:
     assert plain is not None and hostile is not None
     pages = [len(re.findall(rb"/Type\s*/Page\b", pdf)) for pdf in (plain, hostile)]
     assert pages == [1, 1] and len(hostile) < 2 * len(plain)
+
+
+def test_without_chromium_there_is_no_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert lay_out(PAGE.encode(), "text/html; charset=utf-8") is None
