@@ -169,3 +169,36 @@ def test_nobody_else_gets_in(staff: Staff) -> None:
     page.get_by_role("button", name="登录").click()
     expect(page.get_by_role("alert")).to_have_text("登录名或密码不对。")
     context.close()
+
+
+def test_labels_are_reviewed_without_a_mouse(page: Page, staff: Staff) -> None:
+    page.goto("/review")
+    page.keyboard.press("Enter")
+    expect(page.locator("#labels")).to_be_visible()
+    look(page, staff.shots, "review")
+    total = int(re.findall(r"共 (\d+) 条", page.locator("main").inner_text())[0])
+    blind = 0
+    for n in range(total):
+        expect(page.locator("#labels")).to_contain_text(f"第 {n + 1} 条，共 {total} 条")
+        if page.locator(".part").inner_text() == "随机抽样":
+            blind += 1
+            assert page.locator("#labels input:checked").count() == 0, "the model's labels are not shown"
+            for key in ("2", "w", "a", "n", "n", "m"):
+                page.keyboard.press(key)
+        elif n % 2:
+            page.keyboard.press("3")
+            expect(page.get_by_role("radio", name="3 提及本院")).to_be_checked()
+        page.keyboard.press("p" if n == 1 else "Enter")
+        if n == 2:
+            expect(page.get_by_role("status")).to_contain_text("已")
+            page.keyboard.press("u")
+            expect(page.get_by_role("status")).to_contain_text("已撤销")
+            if page.locator(".part").inner_text() == "随机抽样":
+                for key in ("2", "w", "n", "m"):
+                    page.keyboard.press(key)
+            page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("这一批完成了")
+    page.get_by_role("link", name="模型质量").click()
+    expect(page.locator("main")).to_contain_text("随机抽到 4 条")
+    look(page, staff.shots, "quality")
+    assert blind >= 4
