@@ -14,7 +14,7 @@ from crawlers.reading.tree import PROSE, drop, elements, named, prose, select, t
 LITTLE = 120  # characters under which a block is no sure find
 SURE = 0.7  # share of the page's running text that a block holds if it surely is the body
 VERY_SURE = 0.9  # the share that makes a short block the body of a short page
-EXTRACTOR = f"reader 4 / {VERSIONS}"
+EXTRACTOR = f"reader 5 / {VERSIONS}"
 _is_noise = named(
     r"share\w*|bdshare\w*|social\w*|related\w*|recommend\w*|xgxw|tuijian|breadcrumbs?|crumbs?|position|copyright\w*|footer|"
     r"foot|header|nav|navbar|menu|toolbar|qrcode|ewm|pagination|pager|page-?nav|ads?|advert\w*|hot-?news|rank\w*|disclaimer|declare|"

@@ -7,26 +7,28 @@ from urllib.parse import urlsplit
 
 from lxml import html
 
-from crawlers.reading.tree import words_with
+from crawlers.reading.tree import select, words_with
 
 ENOUGH = 3
 _MOST_NAMES, _MOST_WORDS = 2, 3
 _SHORT = 60  # characters of a label or line; words in running text say nothing
-_HOST = re.compile(r"(?:^|\.)(?:bbs\d?|forums?|tieba|club|luntan)\.", re.I)
+_HOST = re.compile(r"(?:^|\.)(?:bbs\d?|forums?|tieba|guba|club|luntan|wenda|zhidao|ask)\.", re.I)
 _PATH = re.compile(
     r"/(?:(?:bbs|forum|luntan|club|viewthread|showtopic|showthread|dispbbs|read\.(?:php|html?)|topic|question|group/topic)(?:[-_/.?]|$)|"
-    r"thread[-_/.?]|[tp]/\d+|post-\w+-\d+)",
+    r"thread[-_/.?]|[tpd]/\d+|post-\w+-\d+)",
     re.I,
 )
 _SOFTWARE = re.compile(r"discuz|phpwind|xenforo|discourse|vbulletin|dvbbs|phpbb|nodebb|flarum|bbsxp|leadbbs", re.I)
-_TITLE = re.compile(r"论坛|貼吧|贴吧|BBS|豆瓣小组|社区|討論區|天涯", re.I)
+_TITLE = re.compile(r"论坛|貼吧|贴吧|BBS|豆瓣小组|社区|討論區|天涯|股吧|问政", re.I)
 _NAME = re.compile(
-    r"(?:^|[\s_-])(?:post_?list|threads?|viewthread|forum\w*|bbs\w*|questionheader|floors?|louzhu|reply_?list|topic-?reply|read_?post|louceng)(?:$|[\s_-])"
+    r"(?:^|[\s_-])(?:post_?list|threads?|viewthread|forum\w*|bbs\w*|questionheader|floors?|louzhu|reply_?list|topic-?reply|read_?post|louceng|post-?stream\w*|commentpost|topic-?post|discussion\w*)(?:$|[\s_-])"
 )
 _KIND = re.compile(r'"@type"\s*:\s*"(?:DiscussionForumPosting|QAPage)"')
+_ITEM = "//*[contains(@itemtype, 'schema.org/DiscussionForumPosting') or contains(@itemtype, 'schema.org/QAPage')]"
 _WORDS = (
     "楼主", "樓主", "只看该作者", "沙发", "板凳", "发帖", "回帖", "回贴", "帖子", "版主", "顶贴", "跟贴", "发表回复", "快速回复", "倒序看帖",
     "倒序浏览", "精华", "积分", "在线时间", "注册时间", "主题帖", "本帖", "楼层", "看帖", "发表于", "个回答", "喜欢的人", "回应",
+    "最佳答案", "其他回答", "我要提问", "提问者", "类似问题", "写回答", "关注问题", "追答",
 )  # fmt: skip
 
 
@@ -55,5 +57,6 @@ def _says_so(root: html.HtmlElement) -> bool:
             for e in root.iter("meta")
         )
         or any("ld+json" in (e.get("type") or "") and _KIND.search(e.text or "") for e in root.iter("script"))
+        or bool(select(root, _ITEM))
         or any(len(e.text_content()) < 2000 for e in words_with(root, "信区"))
     )

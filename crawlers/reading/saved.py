@@ -9,7 +9,7 @@ from lxml import html
 from crawlers.reading.body import EXTRACTOR
 from crawlers.reading.dates import parse_date
 from crawlers.reading.page import PageText, open_page, read_root
-from crawlers.reading.posts import first_date, post_text
+from crawlers.reading.posts import first_date, post_text, without_labels
 from crawlers.reading.published import find_date
 from crawlers.reading.thread import Post, card_of, find_posts
 from crawlers.reading.title import find_title
@@ -48,6 +48,6 @@ def _thread(
         drop(element)
     if selectors.post_text:
         posts = [[e for block in post for e in select(block, selectors.post_text)] for post in posts]
-    body = "\n".join(t for post in posts if (t := post_text(post, title)))
+    body = "\n".join(without_labels([t for post in posts if (t := post_text(post, title))], found == "rows"))
     at, precision = (date.at, date.precision) if date is not None else (None, "unknown")
     return PageText(title[:300], body, at, precision, "", EXTRACTOR, "", charset, 0, how)  # type: ignore[arg-type]

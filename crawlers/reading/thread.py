@@ -23,7 +23,7 @@ _BOX = re.compile(
 )
 # names that other sites use too: they count where the page speaks of a forum
 _LOOSE_BOX = re.compile(
-    r"(?:^|\s)(?:(?:reply|topic|post|thread|floor|answer|comment|message|msg|read)[-_]?(?:content|text|body|con|message|main|txt)"
+    r"(?:^|[\s_-])(?:(?:reply|topic|post|thread|floor|answer|best|question|ask|comment|message|msg|read)[-_]?(?:content|text|body|con|cont|message|main|txt)"
     r"|content[-_]?(?:reply|topic|post)|a-content|quote-content|markdown_body|message)(?=\s|$)"
 )
 _ARTICLE = re.compile(
@@ -49,7 +49,8 @@ def find_posts(root: html.HtmlElement, url: str) -> tuple[list[Post], str]:
     posts, how = [[box] for box in boxes if len(boxes) > 1 or (sure and named)], "boxes"
     if sure and not (named and len(boxes) > 1) and not _is_article(nodes, root):
         rows = [row for row in _rows(nodes) if not (named and any(b in block.iter() for b in boxes for block in row))]
-        if len(rows) > 1 and _said(rows) > 1.5 * _said([p for p in posts if not named]):
+        in_boxes = 0 if named else _held(rows, boxes)
+        if len(rows) > 1 and in_boxes < len(rows) and _said(rows) > 1.5 * _said([p for p in posts if not named]):
             first = boxes[0] if named else _before(rows[0][0], root)
             posts, how = ([[first], *rows] if first is not None else rows), "rows"
     return (posts, how) if _said(posts) >= LITTLE else ([], "")
@@ -134,11 +135,17 @@ def _segments(parent: html.HtmlElement, starts: dict[html.HtmlElement, None]) ->
     return posts
 
 
+def _held(posts: list[Post], boxes: list[html.HtmlElement]) -> int:
+    """How many of the posts hold one of the boxes."""
+    around = {a for box in boxes for a in (box, *box.iterancestors())}
+    return sum(any(block in around for block in post) for post in posts)
+
+
 def _talks(post: Post) -> bool:
     """Whether a block says something outside its links: lists of other topics do not."""
     said = linked = 0
     for block in post:
-        said += len("".join(block.text_content().split()))
+        said += len("".join(MARK.sub("", block.text_content()).split()))
         linked += sum(len("".join(a.text_content().split())) for a in block.iter("a"))
     return said - linked >= LITTLE + 8 and 2 * linked < said
 
@@ -153,6 +160,6 @@ def _before(row: html.HtmlElement, root: html.HtmlElement) -> html.HtmlElement |
     best: html.HtmlElement | None = None
     for place in (row, *row.iterancestors()):
         for block in place.itersiblings(preceding=True):
-            if block in found and _talks([block]) and (best is None or weights(block) > weights(best)):
+            if found.get(block) and _talks([block]) and (best is None or weights(block) > weights(best)):
                 best = block
     return best

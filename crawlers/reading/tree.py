@@ -204,12 +204,16 @@ def prose(root: html.HtmlElement) -> dict[html.HtmlElement, int]:
     return weights
 
 
+@lru_cache(maxsize=256)
+def _compiled(selector: str) -> etree.XPath:
+    """Raises what `_evaluate` takes for a bad selector."""
+    path = selector if selector.startswith(("/", "(", ".//")) else _translator.css_to_xpath(selector)
+    return etree.XPath("." + path if path.startswith("//") else path)
+
+
 def _evaluate(root: html.HtmlElement, selector: str) -> list[object]:
     try:
-        path = selector if selector.startswith(("/", "(", ".//")) else _translator.css_to_xpath(selector)
-        if path.startswith("//"):
-            path = "." + path
-        found = root.xpath(path)
+        found = _compiled(selector)(root)
     except (SelectorError, etree.XPathError, ValueError):
         return []
     if isinstance(found, list):
