@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,19 @@ class Ledger:
     def commit(self, source_id: str, marks: Iterable[Mark]) -> None:
         """Write marks; an earlier `first_seen` and `born` stay."""
         rows = [
-            (source_id, *(v.timestamp() if isinstance(v, datetime) else v for v in astuple(mark))) for mark in marks
+            (
+                source_id,
+                m.id,
+                m.first_seen.timestamp(),
+                m.born.timestamp(),
+                m.read_at.timestamp(),
+                m.content,
+                m.hint,
+                m.url,
+                m.etag,
+                m.modified,
+            )
+            for m in marks
         ]
         if not rows:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from functools import lru_cache
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 CANONICALISER_VERSION = "2"
@@ -34,8 +35,10 @@ _SESSION = re.compile(_SESSION_1.pattern + r"|/\(S\([a-z0-9]{10,40}\)\)(?=/)", r
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 _PATH_SAFE = _UNRESERVED | frozenset(b"/:@!$&'()*+,;=%")
+_REMEMBERED = 4096  # addresses: a list names them, and their pages are asked about several times each
 
 
+@lru_cache(_REMEMBERED)
 def canonical(url: str) -> str:
     """Return the address two readers of the same page would agree on.
 
@@ -56,6 +59,7 @@ def canonical(url: str) -> str:
     return urlunsplit(("http", netloc, path, urlencode(query, errors="surrogateescape"), ""))
 
 
+@lru_cache(_REMEMBERED)
 def former(url: str) -> tuple[str, ...]:
     """What earlier canonicalisers called the same address, where they called it otherwise: ids given then stay.
 
@@ -73,6 +77,7 @@ def keyed_id(installation_key: bytes, identity: str) -> str:
     return hmac.new(installation_key, identity.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]
 
 
+@lru_cache(_REMEMBERED)
 def host_key(url: str) -> str:
     """Host and port that links must share with their source: `www.` and the scheme make no difference.
 

@@ -12,6 +12,17 @@ from pipeline.settings import Home, Source
 
 RUN_SECONDS = 3600  # no source holds a run longer
 REDIRECTS = 5
+_UNUSED = (  # each is imported and asked all the same
+    "scrapy.extensions.corestats.CoreStats",
+    "scrapy.extensions.feedexport.FeedExporter",
+    "scrapy.extensions.logcount.LogCount",
+    "scrapy.extensions.logstats.LogStats",
+    "scrapy.extensions.memdebug.MemoryDebugger",
+    "scrapy.extensions.memusage.MemoryUsage",
+    "scrapy.extensions.remote_control.RemoteControl",
+    "scrapy.extensions.spiderstate.SpiderState",
+    "scrapy.extensions.telnet.TelnetConsole",
+)
 LEAST_DELAY = 1.0  # seconds between two requests to a public site, whatever a source says (charter 5)
 
 
@@ -37,7 +48,10 @@ def run_settings(home: Home, sources: Sequence[Source]) -> dict[str, Any]:
             "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
             "scrapy.downloadermiddlewares.cookies.CookiesMiddleware": None,
             "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,
+            "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
         },
+        "STATS_CLASS": "scrapy.statscollectors.DummyStatsCollector",  # our reports count; Scrapy's own cost a tenth of a page
+        "EXTENSIONS": dict.fromkeys(_UNUSED),
         "DOWNLOAD_HANDLERS": {
             "http": "crawlers.net.download.PoliteHandler",
             "https": "crawlers.net.download.PoliteHandler",
@@ -52,10 +66,6 @@ def run_settings(home: Home, sources: Sequence[Source]) -> dict[str, Any]:
         },
         "COOKIES_ENABLED": False,
         "REFERER_ENABLED": False,
-        "TELNETCONSOLE_ENABLED": False,
-        "REMOTE_CONTROL_ENABLED": False,
-        "MEMUSAGE_ENABLED": False,
-        "STATS_DUMP": False,
         "LOG_ENABLED": False,
         "LOG_INSTALL_ROOT_HANDLER": False,
         "DOWNLOAD_TIMEOUT": home.settings.crawl.timeout_seconds,
@@ -69,6 +79,7 @@ def run_settings(home: Home, sources: Sequence[Source]) -> dict[str, Any]:
         "RETRY_PRIORITY_ADJUST": 10,  # at once: a site that is silent is left before all its pages were asked for
         "RETRY_HTTP_CODES": [500, 502, 504, 408],
         "CLOSESPIDER_TIMEOUT": RUN_SECONDS,
+        "CONCURRENT_ITEMS": 1,  # only requests are yielded; Scrapy starts so many tasks for every answer
         "DEPTH_LIMIT": 400,
         "URLLENGTH_LIMIT": 0,  # would drop requests uncounted; `canonical` refuses what is too long
     }
