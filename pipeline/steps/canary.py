@@ -69,9 +69,8 @@ class Passage:
 
     @property
     def total(self) -> float | None:
-        """Seconds from the start to the end; None where it is not there."""
-        at = self.reached.get("sent")
-        return None if at is None else (at - self.started_at).total_seconds()
+        """Seconds of the whole way; None where the end was not reached."""
+        return sum(took or 0.0 for took in self.latencies.values()) if "sent" in self.reached else None
 
     @property
     def waits_at(self) -> Stage | None:
@@ -131,8 +130,11 @@ def reach(session: Session, token: str, **stages: datetime) -> None:
         row.reached = {**{name: at.isoformat() for name, at in stages.items()}, **row.reached}
 
 
-def decide(session: Session, items: Iterable[Item], now: datetime) -> int:
-    """Evaluate our rule over our items as watch does over all, and put what fires into the outbox. Returns how many."""
+def decide(session: Session, items: Iterable[Item], now: datetime, at: datetime) -> int:
+    """Evaluate our rule over our items as watch does over all, and put what fires into the outbox. Returns how many.
+
+    `at` is what time it is in a round that began at `now`.
+    """
     own = {item.id: item for item in items if item.office_id == CANARY}
     fired = 0
     for firing in evaluate((RULE,), item_subjects(own.values(), {}), now):
@@ -144,7 +146,7 @@ def decide(session: Session, items: Iterable[Item], now: datetime) -> int:
             session, id=notification_id(CANARY, token), kind=CANARY, office_ids=[CANARY], channel=CANARY,
             recipient=CANARY, subject=firing.subject.title, text="\n".join(firing.reasons), now=now,
         )  # fmt: skip
-        reach(session, token, decided=now)
+        reach(session, token, decided=at)
     return fired
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from pipeline.desk.database import Database
 from pipeline.errors import TingjianError
 from pipeline.notify.identity import notification_id, short_id
@@ -19,17 +21,22 @@ from pipeline.steps.canary import Verdict, judge, passages
 from pipeline.steps.roster import load_post
 
 
-def look(home: Home, since: datetime, now: datetime) -> Verdict:
-    """How the canary is; a database that does not answer is a missing canary too. Never raises for a broken engine."""
+def look(home: Home, since: datetime | None, now: datetime) -> Verdict:
+    """How the canary is; a database that does not answer is a missing canary too. Never raises for a broken engine.
+
+    `since`: when the caller began to look; None: whatever the time, one that never was is no missing one.
+    """
     db = Database(home.database_url)
     try:
         with db.read() as session:
             found = passages(session)
     except TingjianError as error:
         return Verdict("missing", f"查不到自检样本：{error}", None)
+    except SQLAlchemyError as error:  # a damaged file, a schema that is not ours
+        return Verdict("missing", f"查不到自检样本：数据库读不了（{type(error).__name__}）", None)
     finally:
         db.close()
-    return judge(found, since, now)
+    return judge(found, since or (datetime.fromtimestamp(0, now.tzinfo) if found else now), now)
 
 
 def send_directly(home: Home, words: str, now: datetime) -> list[str]:

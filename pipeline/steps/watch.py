@@ -85,7 +85,7 @@ def watch(home: Home, db: Database, index: Index, now: datetime) -> WatchReport:
         report.subjects = len(subjects)
         for firing in _new_firings(session, book, subjects, now):
             _answer(session, firing, book, now, report)
-        canary.decide(session, seen, now + timedelta(seconds=monotonic() - began))
+        canary.decide(session, seen, now, now + timedelta(seconds=monotonic() - began))
         _rename(session)
         old = [i for i in items if i.backfill]
         report.summarised = summarise_backfill(session, old, state.get("summarised", []), book.post, now)

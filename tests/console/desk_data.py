@@ -38,7 +38,13 @@ CITY, DISTRICT = "qingjiang", "yunxi"
 
 OFFICES = """
 offices:
-  - {id: qingjiang, name: 清江市人民检察院, short_name: 清江市检察院, subordinate: [清江市云溪区人民检察院], region: 清江市}
+  - id: qingjiang
+    name: 清江市人民检察院
+    short_name: 清江市检察院
+    subordinate: [清江市云溪区人民检察院]
+    region: 清江市
+    own_channels:
+      - {id: portal, name: 门户网站, url: "https://own.example/", key_pages: [{name: 联系我们, url: "https://own.example/c"}]}
   - {id: yunxi, name: 清江市云溪区人民检察院, short_name: 云溪区检察院, superior: [清江市人民检察院], region: 云溪区}
 """
 SETTINGS = """
