@@ -13,7 +13,7 @@ from models.corrections import Correction, divide, mistakes
 from models.office_names import OfficeNames
 from models.retrain import retrain
 from models.shelf import Shelf
-from models.splits import read_split
+from models.splits import read_split, write_split
 from models.train import silent
 
 OFFICE = OfficeNames.of(own=["清江市人民检察院"])
@@ -27,6 +27,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in CORPUS_DIR.glob("*.jsonl"):
         lines = path.read_text(encoding="utf-8").splitlines()
         (folder / path.name).write_text("\n".join(lines[::6]) + "\n", encoding="utf-8")
+    write_split(read_corpus(folder), folder)
     return folder
 
 
