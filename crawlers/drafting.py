@@ -38,6 +38,18 @@ _DISCUZ = {
     "post_date": "em[id^=authorposton]",
     "title": "#thread_subject",
 }
+# publishing systems for which deploy/sources has a template, by what their list pages hold
+_SYSTEMS = {
+    "procuratorate-portal": re.compile(rb"commonList_con"),
+    "government-jcms": re.compile(rb"<datastore|/art/20\d\d/\d\d?/\d\d?/art_"),
+    "government-kaipu": re.compile(rb"createPageHTML\s*\(\s*['\"][A-Za-z]"),
+    "government-trs": re.compile(rb"createPageHTML|TRS_Editor|/t20\d{6}_\d+\."),
+    "government-php": re.compile(rb"index\.php\?m=content"),
+    "forum-discuz-mobile": re.compile(
+        rb"mobile=2.{0,20000}Powered by Discuz|Powered by Discuz.{0,20000}mobile=2", re.S
+    ),
+    "forum-discuz": re.compile(rb"Powered by Discuz"),
+}
 # names that values of public JSON usually go by
 _JSON_NAMES = {
     "id": ("id", "docId", "articleId", "newsId", "tid", "uuid"),
@@ -128,6 +140,7 @@ def draft(looked: Looked, private: bool = False) -> str:
     text = [
         f"# 由 tingjian source new 起草：{why}。核对后把 enabled 改为 true；试读：tingjian source check 本文件",
         "# yaml-language-server: $schema=source.schema.json",
+        *(f"# 像是 {name}.yaml 说的系统：照 deploy/sources 里的这份改也可以" for name in _system(looked.body)),
         f"id: {_id(looked.url)}",
         f"name: {json.dumps(title, ensure_ascii=False)}",
         f"kind: {kind}",
@@ -144,6 +157,11 @@ def draft(looked: Looked, private: bool = False) -> str:
     for kind, lines, why in ways[1:]:
         text += ["", f"# 也可以：{why}", *(f"# {line}" for line in (f"kind: {kind}", *lines))]
     return "\n".join(text) + "\n"
+
+
+def _system(body: bytes) -> list[str]:
+    """The template that fits, if one does."""
+    return [name for name, holds in _SYSTEMS.items() if holds.search(body)][:1]
 
 
 Way = tuple[str, list[str], str]  # kind, lines of YAML, why

@@ -56,13 +56,18 @@ def _short_around(found: list[html.HtmlElement]) -> list[html.HtmlElement]:
     return list(kept)
 
 
-def cut_bylines(root: html.HtmlElement) -> None:
-    """Remove the small boxes that name who wrote or posted: no record has an author (charter 1)."""
+def cut_bylines(root: html.HtmlElement, weights: dict[html.HtmlElement, int]) -> None:
+    """Remove the small boxes that name who wrote or posted: no record has an author (charter 1). A short text in a box
+    named for the program it was written in (`TRS_Editor`) is none; `weights` tells, and stays true."""
+    most = weights[root] * 0.4
     boxes = [e for e in elements(root) if _is_byline(e)]
     marked = select(root, "//*[@rel='author' or @itemprop='author']")
     people = [a for a in root.iter("a") if (href := a.get("href")) and _PERSON.search(href) and is_profile(href)]
     for element in (*boxes, *marked, *people):
-        if element.tag not in _KEEP and len(element.text_content()) < 80:
+        if element.tag not in _KEEP and weights.get(element, 0) <= most and len(element.text_content()) < 80:
+            if lost := weights.get(element, 0):
+                for around in element.iterancestors():
+                    weights[around] -= lost
             drop(element)
 
 

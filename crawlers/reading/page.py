@@ -85,7 +85,7 @@ def read_root(root: html.HtmlElement, charset: str, url: str, selectors: Selecto
     if date is None:
         date, how["date"] = find_date(root, url, title, now, weights)
     outlet, how["outlet"] = find_outlet(root, selectors)
-    cut_bylines(root)
+    cut_bylines(root, weights)
     text, how["body"] = tidy(selected_body(root, selectors.body), title), "selector"
     if not text:
         text, how["body"] = generic_body(root, title, weights)

@@ -132,8 +132,8 @@ class SourceSpider(Spider):
                 self.tally.gave_up = f"网站连续 {MOST_SILENCE} 次没有回应，已停止，下次再读"
                 raise CloseSpider("silent")
 
-    def links(self, response: Response, hrefs: list[str]) -> Iterator[str]:
-        """Absolute addresses on the source's own hosts, each once a run; others are counted."""
+    def links(self, response: Response, hrefs: list[str], *, offsite: bool = False) -> Iterator[str]:
+        """Absolute addresses on the source's own hosts, or on any (`offsite`), each once a run; others are counted."""
         for href in hrefs:
             if not href.strip():
                 continue
@@ -146,7 +146,7 @@ class SourceSpider(Spider):
                 continue
             if is_profile(url):
                 self.tally.refused["profile"] += 1
-            elif not same:
+            elif not same and not offsite:
                 self.tally.refused["offsite"] += 1
             elif own not in self.asked:
                 self.asked[own] = own

@@ -22,14 +22,16 @@ _CUT_SHORT = re.compile(
 class FeedSpider(EntrySpider):
     def parse_list(self, response: Response, page: int) -> Parsed:
         person = self.source.channel in ("public", "submission")
-        for found in feed_entries(inflate(response.body, self.max_bytes), authors=person):
-            for url in self.links(response, [found.url]):
+        own = self.source.allow_private  # a bridge of the office makes feeds of other sites, whole ones
+        for found in feed_entries(inflate(response.body, self.max_bytes), authors=person, descriptions=own):
+            title = plain_text(found.title)
+            whole = _is_whole(plain_text(found.content, title))
+            for url in self.links(response, [found.url], offsite=whole and own):
                 date = parse_date(found.date, self.now)
-                title = plain_text(found.title)
                 request = self.detail(url, title=title, date=date)
                 if request is None:
                     continue
-                if _is_whole(plain_text(found.content, title)):
+                if whole:
                     voice = self.sink.voice(found.author)
                     self.keep(Entry(canonical(url), found.content, title, url, date, voice=voice))
                 else:

@@ -23,8 +23,8 @@ class FeedEntry:
     author: str = field(default="", repr=False)
 
 
-def feed_entries(body: bytes, *, authors: bool = False) -> list[FeedEntry]:
-    """Entries by place. Raises QuarantineError: not_xml, not_json, not_feed."""
+def feed_entries(body: bytes, *, authors: bool = False, descriptions: bool = False) -> list[FeedEntry]:
+    """Entries by place. `descriptions`: where an entry has no content, its description is that. Raises QuarantineError: not_xml, not_json, not_feed."""
     if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return _json_feed(load_json(body), authors)
     root = parse_xml(body)
@@ -37,7 +37,7 @@ def feed_entries(body: bytes, *, authors: bool = False) -> list[FeedEntry]:
         if url := _link(item):
             date = child_text(item, "pubDate", "published", "date", "updated", "issued")
             author = child_text(item, "creator", "author") if authors else ""
-            found.append(FeedEntry(url, child_text(item, "title"), date, _content(item), author))
+            found.append(FeedEntry(url, child_text(item, "title"), date, _content(item, descriptions), author))
     return found
 
 
@@ -67,9 +67,10 @@ def _words(item: dict[str, Any], *names: str) -> str:
     return next((v.strip() for n in names if isinstance(v := item.get(n), str) and v.strip()), "")
 
 
-def _content(item: etree._Element) -> str:
-    """`content:encoded` of RSS, `content` of Atom; never a description, which is a summary on most sites."""
-    for element in (*children(item, "encoded"), *children(item, "content")):
+def _content(item: etree._Element, descriptions: bool) -> str:
+    """`content:encoded` of RSS, `content` of Atom; not the description, which is a summary on most sites."""
+    names = ("encoded", "content", "description") if descriptions else ("encoded", "content")
+    for element in (e for name in names for e in children(item, name)):
         if element.get("src") or element.get("url"):  # elsewhere, or a picture (Media RSS)
             continue
         if len(element):

@@ -13,10 +13,13 @@ from crawlers.reading.tree import select, select_strings, text_of
 from pipeline.settings.sources import Selectors
 
 _NEXT = re.compile(r"^(?:下一页|下页|后一页|后页|下一頁|>|»|>>|next(?: page)?)[\s>»›]*$", re.I)
-# the pager of a publishing system that many government sites use: pages, this one (from 0), name, extension
+# the pager of publishing systems that many government sites use: pages, this one (from 0; from 1 where the place for the
+# pager comes first), name, extension
 _SCRIPTED = re.compile(
-    r"createPage(?:HTML)?\s*\(\s*['\"]?(\d{1,5})['\"]?\s*,\s*['\"]?(\d{1,5})['\"]?\s*,\s*['\"]([\w-]{1,60})['\"]\s*,\s*['\"](\w{1,6})['\"]"
+    r"createPage(?:HTML)?\s*\(\s*(?P<place>['\"][\w-]{1,40}['\"]\s*,\s*)?['\"]?(\d{1,5})['\"]?\s*,\s*['\"]?(\d{1,5})['\"]?\s*,\s*['\"]([\w-]{1,60})['\"]\s*,\s*['\"](\w{1,6})['\"]"
 )
+# another system's list: XML with its rows as CDATA, in a script of the first page and as the answer for further ones
+_XML_SCRIPT, _CDATA = re.compile(rb"<script[^>]{0,80}text/xml[^>]{0,80}>", re.I), re.compile(rb"<!\[CDATA\[|\]\]>")
 _ROWS = frozenset(("li", "tr", "dl", "article", "tbody"))
 
 
@@ -28,9 +31,10 @@ class Link:
 
 def open_list(response: Response, max_bytes: int) -> html.HtmlElement:
     """The tree of a list page. Raises QuarantineError as `open_page` does."""
-    root, _charset = open_page(
-        response.body, (response.headers.get("Content-Type") or b"").decode("latin-1"), max_bytes
-    )
+    body = response.body
+    if b"<datastore" in body:
+        body = _CDATA.sub(b"", _XML_SCRIPT.sub(b"<div>", body))
+    root, _charset = open_page(body, (response.headers.get("Content-Type") or b"").decode("latin-1"), max_bytes)
     return root
 
 
@@ -66,8 +70,8 @@ def said_next(root: html.HtmlElement) -> list[str]:
     ]
     for script in root.iter("script"):
         match = _SCRIPTED.search(script.text or "")
-        if match and int(match[2]) + 1 < int(match[1]):
-            found.append(f"{match[3]}_{int(match[2]) + 1}.{match[4]}")
+        if match and int(match[3]) + (not match["place"]) < int(match[2]):
+            found.append(f"{match[4]}_{int(match[3]) + 1}.{match[5]}")
     return found
 
 
