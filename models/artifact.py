@@ -8,12 +8,14 @@ import json
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from models.calibrate import Sigmoid, Softmax
+from models.card_text import card_page
 from models.errors import ArtifactMissing, ArtifactOutdated, ArtifactTampered
 from models.features import FEATURES_VERSION, Vocabulary
 from models.frequencies import Frequencies
@@ -24,14 +26,22 @@ from models.taxonomy import TAXONOMY_VERSION, columns
 
 ARRAYS: Final = "model.npz"
 CARD: Final = "card.json"
+CARD_PAGE: Final = "card.md"
 WORDS: Final = "words.json"
 
 
 def save_model(folder: Path, model: Model, words: Frequencies, card: dict[str, Any]) -> None:
-    """Write arrays, word frequencies and card."""
+    """Write arrays, word frequencies and the card, as JSON and as a page."""
     head = {"taxonomy": TAXONOMY_VERSION, "labels": columns(), **card}
     frequencies = json.dumps({"texts": words.texts, "counts": words.counts}, ensure_ascii=False)
-    _save(folder, model, _linear_arrays(model.linear) | _decision_arrays(model.decision), head, {WORDS: frequencies})
+    _save(
+        folder,
+        model,
+        _linear_arrays(model.linear) | _decision_arrays(model.decision),
+        head,
+        {WORDS: frequencies},
+        card_page,
+    )
 
 
 def save_own(folder: Path, model: OwnModel, card: dict[str, Any]) -> None:
@@ -43,8 +53,9 @@ def save_own(folder: Path, model: OwnModel, card: dict[str, Any]) -> None:
 
 
 def _save(
-    folder: Path, model: Model | OwnModel, arrays: dict[str, Any], card: dict[str, Any], files: dict[str, str]
-) -> None:
+    folder: Path, model: Model | OwnModel, arrays: dict[str, Any], card: dict[str, Any], files: dict[str, str],
+    page: Callable[[dict[str, Any]], str] | None = None,
+) -> None:  # fmt: skip
     """The folder is replaced whole; a reader sees the old or the new one, never a mixture."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".artifact-", dir=folder.parent))
@@ -58,6 +69,8 @@ def _save(
             "words_version": model.words_version, "features": FEATURES_VERSION, **card,
         }  # fmt: skip
         (scratch / CARD).write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        if page is not None:
+            (scratch / CARD_PAGE).write_text(page(body), encoding="utf-8")
         old = Path(f"{scratch}.old")
         if folder.exists():
             folder.rename(old)

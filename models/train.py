@@ -23,6 +23,7 @@ from models.model import BINARY_AT, ROLE_AT, SENTIMENT_AT, Decision, Linear, Mod
 from models.office_names import OTHER, OWN, RELATED, OfficeNames
 from models.segment import DEFAULT_ENGINE, Segmenter
 from models.splits import read_split
+from models.study_file import read_study
 from models.taxonomy import ROLES, SENTIMENTS, columns
 
 Progress = Callable[[str], None]
@@ -88,6 +89,8 @@ def train_model(
         "corpus_hash": corpus.hash, "held_out_hash": split.held_out_hash, "trained_on": len(split.train), "held_out": result,
         "profile": profile_of(unseen), "note": "One hand wrote texts and labels (guideline beside the corpus).", **card,
     }  # fmt: skip
+    if (study := read_study())["corpus_hash"] == corpus.hash:
+        card["study"] = study
     words = count_words(Segmenter(engine), (example.text for example in split.train))
     save_model(out, model, words, card)
 
