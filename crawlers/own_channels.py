@@ -167,7 +167,7 @@ def _problem(found: _Found, target: Target, sink: TryingSink) -> str:
     """Why a target was not read, in Chinese; empty where it was."""
     if target in found.words:
         return ""
-    return sink.tally.blocked or found.problems.get(target) or sink.tally.gave_up or "没有读到"
+    return (sink.tally.blocked or found.problems.get(target) or sink.tally.gave_up or "没有读到").rstrip("。")
 
 
 def newest_of(root: html.HtmlElement, url: str, now: datetime) -> datetime | None:

@@ -110,9 +110,11 @@ def _last(at: datetime | None) -> str:
 
 
 def _where(newest: Passage | None, now: datetime) -> str:
-    if newest is None or (stage := newest.waits_at) is None or now - newest.started_at > MISSING_AFTER:
-        return "此后没有发出新的样本，调度可能停了"
-    return f"{newest.started_at.astimezone(SHANGHAI):%H:%M} 的样本停在“{STAGES[stage]}”：{_STOPPED[stage]}"
+    none_since = "此后没有发出新的样本，调度可能停了"
+    if newest is None or (stage := newest.waits_at) is None:
+        return none_since
+    words = f"{newest.started_at.astimezone(SHANGHAI):%H:%M} 的样本停在“{STAGES[stage]}”：{_STOPPED[stage]}"
+    return f"{words}；{none_since}" if now - newest.started_at > MISSING_AFTER else words
 
 
 def begin(session: Session, token: str, now: datetime) -> None:

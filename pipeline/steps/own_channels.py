@@ -116,7 +116,7 @@ def channel_troubles(
         hours = int((now - row.newest_at).total_seconds() // 3600)
         add("stale", f"最新文章已是 {hours} 小时前的（约定 {channel.fresh_within_hours} 小时内）")
     for page in pages:
-        if page.problem and row.failures != 1:  # of a site that one check did not reach, the next one tells
+        if page.problem and not row.failures:  # of a site that was not reached, that alone is told
             add("page", f"重点页面“{page.name}”读不到：{page.problem}", page.id)
         elif page.digest != page.accepted_digest:
             add(
