@@ -22,7 +22,9 @@ def keep(house: House, *names: object, at: datetime = NOW, source: str = "news")
     """Pages as a spider keeps them, before their captures are ingested."""
     with closing(open_store(house.home)) as store:
         references = [
-            store.keep("media", source, ident(name), Answer(f"http://n/{name}", f"<p>{source}".encode(), "HTTP/1.1 200 OK"), at)
+            store.keep(
+                "media", source, ident(name), Answer(f"http://n/{name}", f"<p>{source}".encode(), "HTTP/1.1 200 OK"), at
+            )
             for name in names
         ]
         store.sync()
