@@ -73,6 +73,8 @@ def status(as_json: bool, data_dir: Path, now: datetime | None) -> None:
     click.echo(f"迟到的来源：{'、'.join(state['late_sources']) or '无'}")
     click.echo(f"未结事件：{_counted(_LEVELS, state['open_incidents']) or '无'}")
     click.echo(f"通知：{_counted(_STATES, state['outbox']) or '无'}")
+    if trained := state["model"]["training"]:
+        click.echo(f"模型：{''.join(trained['words'][:2])}")
     for trouble in state["troubles"]:
         click.echo(f"✗ {trouble}")
     sys.exit(code)
