@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from models.taxonomy import TOPIC_NAMES
 from pipeline import levels
@@ -18,6 +18,8 @@ from pipeline.dedup import alike, shared_spans
 from pipeline.privacy.staging_keys import distinct_voices, rounded_down
 from pipeline.records import SHANGHAI, Item
 from pipeline.staging import Post
+
+Number = TypeVar("Number", int, float)
 
 KEYWORDS, PROFILE, PHRASES = 8, 40, 5
 TELLS_LEAST = 1.2  # rarity of a keyword: 检察院 tells nothing here
@@ -39,6 +41,26 @@ class Before:
     sensitive: bool = False
     office_ids: tuple[str, ...] = ()
     profile: Mapping[str, float] | None = None
+
+    def joined(self, other: Before) -> Before:
+        """What was published of two issues that became one.
+
+        Counts of voices are the larger of both, since nobody knows whether they were the same people; an answer to either
+        was given.
+        """
+        trend = {day: (items, voices) for day, items, voices in self.trend}
+        for day, items, voices in other.trend:
+            before = trend.get(day, (0, 0))
+            trend[day] = (before[0] + items, max(before[1], voices))
+        return Before(
+            voices=max(self.voices, other.voices), phrases=tuple(_phrases(self.phrases, other.phrases)),
+            trend=tuple((day, *trend[day]) for day in sorted(trend)), site_groups=_larger(self.site_groups, other.site_groups),
+            topics=_larger(self.topics, other.topics), profile=_larger(self.profile, other.profile),
+            first_at=min((at for at in (self.first_at, other.first_at) if at), default=None),
+            answered_at=max((at for at in (self.answered_at, other.answered_at) if at), default=None),
+            needs_answer=self.needs_answer or other.needs_answer, sensitive=self.sensitive or other.sensitive,
+            office_ids=tuple(sorted({*self.office_ids, *other.office_ids})),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +256,14 @@ def _keywords(profile: Mapping[str, float], telling: Mapping[str, float]) -> lis
         if len(word) > 1 and not word.isdigit() and not any(word in other or other in word for other in kept):
             kept.append(word)
     return kept[:KEYWORDS]
+
+
+def _larger(one: Mapping[str, Number] | None, other: Mapping[str, Number] | None) -> dict[str, Number]:
+    """Each key with the larger of its values."""
+    joined = dict(one or {})
+    for key, value in (other or {}).items():
+        joined[key] = max(joined.get(key, value), value)
+    return joined
 
 
 def _phrases(found: Sequence[str], before: Sequence[str]) -> list[str]:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from models.taxonomy import HARM_TOPICS
-from pipeline.cluster import Clustering, Document, cluster, held_by, rarity, strands
+from pipeline.cluster import Clustering, Document, cluster, rarity
 from pipeline.desk.database import Database
 from pipeline.desk.tables import Heartbeat, Incident, IssueItem, IssueRedirect, IssueRow
 from pipeline.index.engine import Index
@@ -20,6 +20,7 @@ from pipeline.issues import Before, IssueFacts, describe
 from pipeline.levels import LEVEL_RULE
 from pipeline.privacy.staging_keys import distinct_voices, rounded_down
 from pipeline.records import Item
+from pipeline.response.opening import SYSTEM, write_line
 from pipeline.settings import Home
 from pipeline.signals import Cells
 from pipeline.staging import Post, Staging
@@ -35,6 +36,7 @@ class HearReport:
     issues: int
     merged: int
     signals: int
+    uncompared: int = 0  # strands and issues that were compared with a part of the others only
 
 
 def hear(home: Home, db: Database, index: Index, now: datetime) -> HearReport:
@@ -67,9 +69,8 @@ def _hear(home: Home, db: Database, index: Index, staging: Staging, now: datetim
     whole = [_of_item(i, placed.get(i.id, "")) for i in items]
     public = [_of_post(p, redirects) for p in _with_topic(posts)]
     documents = sorted(whole + public, key=lambda d: (d.at, d.id))
-    groups, background = strands(documents), shelf_of(home).frequencies()
-    weights = rarity(held_by(groups), len(groups), background)
-    found = cluster(documents, {row.id: row.profile for row in rows}, weights, lambda: secrets.token_hex(8))
+    background = shelf_of(home).frequencies()
+    found = cluster(documents, {row.id: row.profile for row in rows}, background, lambda: secrets.token_hex(8))
     told = len(whole) + rounded_down(len(public), home.settings.k)
     telling = rarity(_seen(whole, public, home.settings.k), told, background)
     moved = [
@@ -83,7 +84,7 @@ def _hear(home: Home, db: Database, index: Index, staging: Staging, now: datetim
         (), [p.id for p in posts.values() if p.id in found.places and published.get(found.places[p.id], False)]
     )
     _note_on_documents(db, index, items)
-    return HearReport(len(documents), len(published), len(found.redirects), signals)
+    return HearReport(len(documents), len(published), len(found.redirects), signals, found.uncompared)
 
 
 def _seen(whole: Sequence[Document], public: Sequence[Document], k: int) -> Counter[str]:
@@ -165,7 +166,7 @@ def _publish(
             _write(session, issue_id, row, facts, now)
             for item in held[issue_id]:
                 _hold(session, item, issue_id, now)
-        session.merge(Heartbeat(name="hear", beat_at=now, state={"issues": len(heard)}))
+        session.merge(Heartbeat(name="hear", beat_at=now, state={"issues": len(heard), "uncompared": found.uncompared}))
     return heard
 
 
@@ -200,14 +201,37 @@ def _write(session: Session, issue_id: str, row: IssueRow | None, facts: IssueFa
 
 
 def _merge(session: Session, old: str, new: str, now: datetime) -> None:
-    """The older issue goes on; links to the other lead to it."""
+    """The older issue goes on with what was published of both; links to the other lead to it."""
     session.execute(update(IssueRedirect).where(IssueRedirect.new_id == old).values(new_id=new))
     session.merge(IssueRedirect(old_id=old, new_id=new, merged_at=now))
     session.execute(update(IssueItem).where(IssueItem.issue_id == old).values(issue_id=new))
+    live = _live_incidents(session, new), _live_incidents(session, old)
     session.execute(
         update(Incident).where(Incident.subject_kind == "issue", Incident.subject_id == old).values(subject_id=new)
     )
-    session.execute(delete(IssueRow).where(IssueRow.id == old))
+    for ours, theirs in (live, reversed(live)):
+        for incident in ours if theirs else ():
+            others = "、".join(f"{i.short_id} {i.title}" for i in theirs)
+            words = f"本事件的议题与另一事件的议题已并为一个，两起事件各自继续：{others}"
+            write_line(session, incident, now, SYSTEM, "merged", words)
+            incident.version += 1
+    gone, stays = session.get(IssueRow, old), session.get(IssueRow, new)
+    if gone is None:
+        return
+    if stays is None:  # the older one was not yet to be seen
+        gone.id = new
+    else:
+        for name, value in asdict(_before(stays).joined(_before(gone))).items():
+            setattr(stays, name, list(value) if isinstance(value, tuple) else value)
+        session.delete(gone)
+    session.flush()
+
+
+def _live_incidents(session: Session, issue_id: str) -> list[Incident]:
+    query = select(Incident).where(
+        Incident.subject_kind == "issue", Incident.subject_id == issue_id, Incident.state != "closed"
+    )
+    return list(session.scalars(query.order_by(Incident.opened_at, Incident.id)))
 
 
 def _note_on_documents(db: Database, index: Index, items: Iterable[Item]) -> None:

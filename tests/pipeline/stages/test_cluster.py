@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from making import NOW
 
 from models.frequencies import Frequencies
-from pipeline.cluster import Clustering, Document, cluster, held_by, rarity, strands
+from pipeline.cluster import Clustering, Document, cluster
 
 WORDS = "热线 咨询 接听 没人接 不起诉 申诉 家属 证据 诈骗 转账 安全账户 检察官 停车 校门口 家长 开放日".split()
 EVERYDAY = [f"词{n}" for n in range(1200)]
@@ -31,8 +31,7 @@ def document(
 
 def place(documents: Sequence[Document], profiles: Mapping[str, Mapping[str, float]] | None = None) -> Clustering:
     ids = (f"new{n}" for n in itertools.count())
-    groups = strands(documents)
-    return cluster(documents, profiles or {}, rarity(held_by(groups), len(groups), USUAL), lambda: next(ids))
+    return cluster(documents, profiles or {}, USUAL, lambda: next(ids))
 
 
 documents_of = st.lists(
