@@ -16,7 +16,6 @@ from typing import Literal
 from pipeline.errors import ConfigurationError, RetryLater, storage
 from pipeline.notify.mail import BadAddress, compose
 from pipeline.notify.outcomes import Ambiguous, Message, Outcome, Permanent, RetryAfter, Sender, Sent
-from pipeline.records import CANARY
 from pipeline.settings import Home
 
 TIMEOUT_SECONDS = 20.0
@@ -137,7 +136,7 @@ class NullSender:
 def build_senders(home: Home, environ: Mapping[str, str] | None = None) -> dict[str, Sender]:
     """Channel id → sender. Raises ConfigurationError where a secret's environment variable is not set."""
     env = os.environ if environ is None else environ
-    senders: dict[str, Sender] = {CANARY: NullSender()}
+    senders: dict[str, Sender] = {}
     for c in home.settings.channels:
         if c.kind == "folder":
             senders[c.id] = FolderSender(home.path(c.folder), c.sender)

@@ -141,7 +141,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             whole.values[name] = key
         whole.start("prefect")
         whole.wait("prefect", 240)
-        assert "工作池 office 已登记：collect、upkeep、digest、train、steps。" in whole.run("schedule")
+        assert "工作池 office 已登记：collect、canary、own-sites、upkeep、digest、train、steps。" in whole.run("schedule")
         whole.start("worker", PREFECT_WORKER_WEBSERVER_PORT=str(worker))
         whole.start("dispatcher")
         whole.start("desk")
@@ -214,7 +214,7 @@ def test_prefect_lets_nobody_in_without_the_password(stack: Stack) -> None:
     with httpx.Client(base_url=url, trust_env=False) as client:
         assert client.post("/deployments/filter", json={}).status_code == 401
         signed_in = client.post("/deployments/filter", json={}, auth=("tingjian", "for-tests"))
-    assert {d["name"] for d in signed_in.json()} == {"collect", "upkeep", "digest", "train", "steps"}
+    assert {d["name"] for d in signed_in.json()} == {"collect", "canary", "own-sites", "upkeep", "digest", "train", "steps"}
 
 
 def test_the_worker_runs_a_step_and_the_desk_answers(stack: Stack) -> None:
