@@ -64,7 +64,13 @@ class Stack:
         """A service that ends: what it says."""
         command = self.native(service(name, self.values)["command"])
         done = subprocess.run(
-            command, cwd=ROOT, env=self.environment(name) | more, capture_output=True, text=True, timeout=120, check=False
+            command,
+            cwd=ROOT,
+            env=self.environment(name) | more,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -81,7 +87,10 @@ class Stack:
         """What its health check says."""
         kind, *words = self.native(service(name, self.values)["healthcheck"]["test"])
         command = ["sh", "-c", *words] if kind == "CMD-SHELL" else words
-        return subprocess.run(command, cwd=cwd, env=self.environment(name), capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run(command, cwd=cwd, env=self.environment(name), capture_output=True, check=False).returncode
+            == 0
+        )
 
     def wait(self, name: str, seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
@@ -141,7 +150,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             whole.values[name] = key
         whole.start("prefect")
         whole.wait("prefect", 240)
-        assert "工作池 office 已登记：collect、canary、own-sites、upkeep、digest、train、steps。" in whole.run("schedule")
+        assert "工作池 office 已登记：collect、canary、own-sites、upkeep、digest、train、steps。" in whole.run(
+            "schedule"
+        )
         whole.start("worker", PREFECT_WORKER_WEBSERVER_PORT=str(worker))
         whole.start("dispatcher")
         whole.start("desk")
@@ -176,7 +187,10 @@ def _configure(stack: Stack) -> None:
     """The office's templates with the lines of compose-settings.yaml, and nothing to crawl."""
     config = stack.folder / "data" / "config"
     shutil.copytree(DEPLOY / "office", config)
-    read = [yaml.safe_load((DEPLOY / n).read_text(encoding="utf-8")) for n in ("office/tingjian.yaml", "compose-settings.yaml")]
+    read = [
+        yaml.safe_load((DEPLOY / n).read_text(encoding="utf-8"))
+        for n in ("office/tingjian.yaml", "compose-settings.yaml")
+    ]
     settings = read[0] | read[1]
     settings["index"]["ca_file"] = stack.native(settings["index"]["ca_file"])
     text = yaml.safe_dump(settings, allow_unicode=True)
@@ -192,7 +206,9 @@ def test_all_health_checks_are_well(stack: Stack) -> None:
 
 
 def test_health_checks_notice_what_is_gone(stack: Stack) -> None:
-    assert not Stack(stack.folder, stack.values, {**stack.ports, "4200": "9", "8080": "9", "8600": "9"}, stack.node).healthy("desk")
+    assert not Stack(
+        stack.folder, stack.values, {**stack.ports, "4200": "9", "8080": "9", "8600": "9"}, stack.node
+    ).healthy("desk")
     broken = Stack(stack.folder, stack.values | {"TINGJIAN_ES_WORKER_KEY": "bm86a2V5"}, stack.ports, stack.node)
     assert not broken.healthy("dispatcher")
 
@@ -214,7 +230,15 @@ def test_prefect_lets_nobody_in_without_the_password(stack: Stack) -> None:
     with httpx.Client(base_url=url, trust_env=False) as client:
         assert client.post("/deployments/filter", json={}).status_code == 401
         signed_in = client.post("/deployments/filter", json={}, auth=("tingjian", "for-tests"))
-    assert {d["name"] for d in signed_in.json()} == {"collect", "canary", "own-sites", "upkeep", "digest", "train", "steps"}
+    assert {d["name"] for d in signed_in.json()} == {
+        "collect",
+        "canary",
+        "own-sites",
+        "upkeep",
+        "digest",
+        "train",
+        "steps",
+    }
 
 
 def test_the_worker_runs_a_step_and_the_desk_answers(stack: Stack) -> None:
@@ -242,11 +266,15 @@ def test_runs_that_a_stopped_worker_left_under_way_are_marked_at_the_next_start(
         steps = client.get("/deployments/name/steps/steps").json()["id"]
         left = []
         for state in ("RUNNING", "PENDING"):
-            run = client.post(f"/deployments/{steps}/create_flow_run", json={"parameters": {"home": "x", "names": []}}).json()
+            run = client.post(
+                f"/deployments/{steps}/create_flow_run", json={"parameters": {"home": "x", "names": []}}
+            ).json()
             answer = client.post(f"/flow_runs/{run['id']}/set_state", json={"state": {"type": state}, "force": True})
             assert answer.status_code == 201
             left.append(run["id"])
-        elsewhere = client.post("/flow_runs/", json={"flow_id": run["flow_id"], "state": {"type": "RUNNING"}}).json()["id"]
+        elsewhere = client.post("/flow_runs/", json={"flow_id": run["flow_id"], "state": {"type": "RUNNING"}}).json()[
+            "id"
+        ]
         stack.start("worker", PREFECT_WORKER_WEBSERVER_PORT=stack.ports["8080"])
         stack.wait("worker")
         found = {i: client.get(f"/flow_runs/{i}").json()["state_type"] for i in (*left, elsewhere)}
