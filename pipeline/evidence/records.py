@@ -39,7 +39,7 @@ class Answer:
     status_line: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     content_type: str = ""  # of a piece, or of a body that cutting changed
-    ip: str = ""
+    served_from: str = ""  # address of the server, an institution's
     cut: int = 0
     part: int = 1
 
@@ -95,8 +95,8 @@ def pack(answer: Answer, item: str, at: datetime, seq: int, previous: str) -> by
         "Tingjian-Part": str(answer.part),
         "Tingjian-Comments-Cut": str(answer.cut),
     }
-    if answer.ip:
-        fields["WARC-IP-Address"] = _clean(answer.ip)
+    if answer.served_from:
+        fields["WARC-IP-Address"] = _clean(answer.served_from)
     if not answer.status_line:
         return _pack("resource", answer.content_type, answer.body, fields, at, seq, previous)
     own = {"content-length": str(len(answer.body))}
