@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from http import HTTPStatus
+from http.client import responses
 from typing import TYPE_CHECKING
 
 from lxml import etree, html
@@ -135,4 +135,4 @@ def _without_comments(body: bytes, content_type: str, remove: Collection[str]) -
 
 def _phrase(status: int) -> str:
     """The usual words: Scrapy does not tell the server's own."""
-    return HTTPStatus(status).phrase if status in {s.value for s in HTTPStatus} else ""
+    return responses.get(status, "")

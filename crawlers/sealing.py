@@ -124,8 +124,8 @@ class Sink:
 
         Raises RetryLater where the spool can't be written.
         """
-        if draft.url and draft.identity == canonical(draft.url):
-            draft = replace(draft, identity=self.identity_of(draft.url))
+        if draft.url and draft.identity == canonical(draft.url) != (known_as := self.identity_of(draft.url)):
+            draft = replace(draft, identity=known_as)
         self._note_read(draft)
         capture_id = self.id_of(draft.identity)
         known = self.ledger.get(capture_id)

@@ -65,10 +65,15 @@ def find_dates(text: str, now: datetime, *, relative: bool = True) -> Iterator[D
     plain = text.translate(_FOLD)
     found: list[Date] = []
     taken = bytearray(len(plain))  # places that belong to a date
-    readers = [(_FULL, _full), (_NUMERALS, _numerals), (_CTIME, _ctime), (_SHORT, _short), (_DASHED, _short)]
+    readers = [
+        (_FULL, _full, "-/.年"), (_NUMERALS, _numerals, "年"), (_CTIME, _ctime, ":"), (_SHORT, _short, "月"),
+        (_DASHED, _short, ":时点"),
+    ]  # fmt: skip
     if relative:
-        readers += [(_WORDS, _word), (_AGO, _ago)]
-    for pattern, read in readers:
+        readers += [(_WORDS, _word, "天日"), (_AGO, _ago, "前刚")]
+    for pattern, read, some in readers:
+        if not any(character in plain for character in some):  # none of which it can do without
+            continue
         for match in pattern.finditer(plain):
             start, end = match.span()
             if any(taken[start:end]):

@@ -75,14 +75,14 @@ class Store:
             raise ValueError(f"no evidence of {channel}")
         payload = sha256(answer.body)
         local = at.astimezone(SHANGHAI)
-        with storage("证据文件夹"):
-            (self.folder / channel / f"{local:%Y%m}").mkdir(parents=True, exist_ok=True, mode=0o700)
-            with self.locked():
-                for number in range(1, MOST_FILES):
-                    more = f"-{number}" if number > 1 else ""
-                    name = f"{channel}/{local:%Y%m}/{source_id}-{local:%Y%m%d}{more}.warc.gz"
-                    with suppress(_Cut):
-                        return self._append(name, item, answer, at, payload)
+        with storage("证据文件夹"), self.locked():
+            for number in range(1, MOST_FILES):
+                more = f"-{number}" if number > 1 else ""
+                name = f"{channel}/{local:%Y%m}/{source_id}-{local:%Y%m%d}{more}.warc.gz"
+                if name not in self._ends:
+                    (self.folder / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                with suppress(_Cut):
+                    return self._append(name, item, answer, at, payload)
         raise RetryLater("证据文件夹暂时用不了：当天的文件全都损坏")
 
     def sync(self) -> None:
