@@ -37,6 +37,7 @@ _HEAD = re.compile(
     r"|[^，。；！？（(]{0,24}(?:19|20)\d\d\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}[^，。；！？]{0,60}$|[^，。；！？\d]{0,16}\d\d-\d\d\s\d\d:\d\d$"
     r"|(?:浏览|阅读|点击)(?:次数|量|数)?\s*[:：].{0,40}|(?:作者|责任编辑|编辑)\s*[:：].{0,40})"
 )
+_CLOSE = ("×", "✕", "x", "X", "关闭")  # the button under an advertisement in the middle of a text
 _BARE_DAY = re.compile(r"(?:20\d\d[-/.])?\d\d[-/.]\d\d(?:\s+\d\d:\d\d)?")
 
 
@@ -114,6 +115,8 @@ def tidy(text: str, title: str) -> str:
         if _TAIL.match(lines[i].strip()) and 2 * sum(map(len, lines[i:])) < sum(map(len, lines)):
             lines = lines[:i]
             break
+    ads = {i for i in range(1, len(lines)) if lines[i] in _CLOSE and lines[i - 1].startswith("广告")}
+    lines = [line for i, line in enumerate(lines) if i not in ads and i + 1 not in ads]
     days = [i for i in range(max(1, len(lines) - 20), len(lines)) if _BARE_DAY.fullmatch(lines[i])]
     if len(days) > 1:  # other articles with their days
         lines = lines[: days[0] if lines[days[0] - 1].endswith(("。", "”", "）")) else days[0] - 1]

@@ -266,6 +266,11 @@ def test_the_year_of_a_day_without_one_is_the_page_s_own() -> None:
     assert day("<footer>© 2019</footer>") == ""  # unknown beats wrong
 
 
+def test_an_advertisement_goes_with_its_button_and_a_word_about_advertising_stays() -> None:
+    text = "第一段的话。\n广告某某奶茶今日开张\n×\n第二段的话。\n广告法的修订征求意见。\n第三段的话。"
+    assert tidy(text, "") == "第一段的话。\n第二段的话。\n广告法的修订征求意见。\n第三段的话。"
+
+
 def test_a_line_of_the_template_never_takes_the_text_with_it() -> None:
     text = "检察机关通报案件办理情况，" * 10 + "。"
     assert tidy(f"来源：清江日报\n责任编辑：小岭\n{text}\n打印 关闭", "") == text
