@@ -15,7 +15,7 @@ from crawlers.reading.tree import PROSE, drop, elements, named, text_of
 from pipeline.settings.sources import is_profile
 
 _is_aside = named(
-    r"author\w*|user\w*|avatar\w*|face|nick\w*|uname|sign|signature\w*|sightml|profile\w*|medal\w*|level|badge\w*"
+    r"author\w*|user(?!text)\w*|avatar\w*|face|nick\w*|uname|sign|signature\w*|sightml|profile\w*|medal\w*|level|badge\w*"
     r"|pstatus|editstatus|authi|post-?info|pls|tool\w*|oper\w*|action\w*|btns?|button\w*|vote\w*|share\w*|report"
     r"|tail-?info|core_reply\w*|atl-info|atl-reply|pub-?time|quote\w*|reference|locked|attach_nopermission|modact|pcb_rate|ratl"
     r"|contentitem-(?:actions|time|meta)|ad\w?|adv\w*|pob?|postbottom|pagination|pager|page_?nav|toplist|d_name|l_badge|d_author"
@@ -30,7 +30,8 @@ _LINE = re.compile(
     rf"^(?:(?:{_BUTTON})[\s|·:：()（）\d]*)+$|^\W?本帖最后由.{{0,60}}编辑\W?$|^.{{0,30}}(?:发表|发布|回复|编辑|回应|发)[于於]\s*[:：]?\s?(?:19|20|昨|前|今|\d).{{0,40}}$"
     r"|^第?\s*\d{1,5}\s*[楼樓#F]$|^#\s*\d{1,5}$|^来自.{0,20}(?:客户端|手机|iPhone|Android|Mac|微信)\S{0,6}$|^(?:\d+\s*){1,3}$"
     rf"|^{_DAY}\s*(?:\d{{1,2}}:\d\d(?::\d\d)?)?(?:\s*(?:来自|上传|IP|\S{{2,4}}$).{{0,20}})?$|^(?:作者|楼主|網友|网友|发信人|信人|IP|标\s*题)\s*[:：].{{0,80}}$"
-    r"|^.{0,60}\(\d+(?:\.\d+)?\s*[KM]B, (?:下载次数|阅读权限).{0,40}$|^(?:--+|__+|==+|\*{3,})$|^※ (?:来源|修改).{0,80}$|^\[?FROM:?\s[\d.*]{7,20}\]?$|^发信站\s*[:：].{0,60}$|^下载附件$|^.{0,24}\s(?:提问|回复|答复|留言|追问)\s*[:：]?$",
+    r"|^.{0,60}\(\d+(?:\.\d+)?\s*[KM]B, (?:下载次数|阅读权限).{0,40}$|^(?:--+|__+|==+|\*{3,})$|^※ (?:来源|修改).{0,80}$|^\[?FROM:?\s[\d.*]{7,20}\]?$|^发信站\s*[:：].{0,60}$|^下载附件$|^[\d,.万]{1,9}\s*人(?:赞同|喜欢|关注|收藏|觉得|点赞).{0,12}$"
+    r"|^(?:全部|所有|共)?\s*\d{1,6}\s*[条个](?:回[复帖答]|评论|留言|跟[帖贴])$|^由?\s*(?:发[布表]|回复)于?$|^(?:被?浏览|阅读|点击|回复|评论|关注者?|人气|支持|反对)[量数]?\s*[:：(（]?\s*[\d,.万]{1,9}\s?[次人个)）]?$|^.{0,24}\s(?:提问|回复|答复|留言|追问)\s*[:：]?$",
     re.I,
 )
 _CARDS = frozenset(("div", "p", "header", "footer", "span", "td", "i", "em", "small"))
@@ -41,6 +42,7 @@ _CARD = re.compile(
 )
 _MOST_LABEL, _MOST_NAME = 30, 20  # characters
 _AT = re.compile(r"^[@＠].{1,30}\s(?:19|20)\d\d-\d\d?-\d\d?\s[\d:]{4,8}(?:\s*(?:发表|回复).{0,8})?$")
+_SIGNATURE = re.compile(r"--|_{8,}")  # of mail-like boards, of vBulletin
 _RULE = re.compile(r"^[-—_=*]{4,}$")
 _OTHER_DAY = re.compile(r"注册|登录|登陆|最后|编辑|签到|在线|生日|加入")
 
@@ -67,9 +69,7 @@ def without_labels(posts: list[str], names: bool) -> list[str]:
     """Texts of posts without the short lines that most of them share (ranks, buttons, a signature below each), and, where
     `names` may stand above the words, without the short first line that most of them have."""
     lines = [text.split("\n") for text in posts]
-    counts = Counter(
-        line for post in lines for line in set(post) if len(line) <= _MOST_LABEL and not PROSE.search(line)
-    )
+    counts = Counter(line for post in lines for line in set(post) if len(line) <= _MOST_LABEL)
     most = max(3, len(posts) / 2)
     shared = {line for line, n in counts.items() if n >= most}
     lines = [[line for line in post if line not in shared] or post for post in lines]
@@ -81,10 +81,10 @@ def without_labels(posts: list[str], names: bool) -> list[str]:
 
 def _unquoted(lines: list[str]) -> Iterator[str]:
     """Without what a post repeats of another one as plain text: `@name time … -----` and `: …` of mail-like boards, and
-    without what stands under `--`, the sign of a signature there."""
+    without what stands under the line that parts a signature."""
     quoting = 0
     for number, line in enumerate(lines):
-        if number and line == "--":
+        if number and _SIGNATURE.fullmatch(line):
             return
         if _AT.match(line):
             quoting = _MOST_CARD
@@ -119,7 +119,7 @@ def _is_noise(element: html.HtmlElement) -> bool:
     """A box beside the words. What is long is kept, whatever its name."""
     if element.tag == "blockquote" and not _is_aside(element):  # old templates indent every post so
         return _QUOTED.match(element.text_content()) is not None
-    if element.tag == "a" and is_profile(element.get("href") or ""):
+    if element.tag == "time" or (element.tag == "a" and is_profile(element.get("href") or "")):
         return True
     words = element.text_content()
     if (

@@ -18,7 +18,7 @@ Post = list[html.HtmlElement]
 
 # boxes of a post's text, as the software of forums names them
 _BOX = re.compile(
-    r"(?:^|\s)(?:t_f|t_msgfont(?:fix)?|postmessage_\d+|tpc_content|read_(?:tpc|\d+)|bbs-content|d_post_content|post_content_\d+"
+    r"(?:^|\s)(?:t_f|t_msgfont(?:fix)?|post_?message_\d+|tpc_content|read_(?:tpc|\d+)|bbs-content|d_post_content|post_content_\d+"
     r"|postcontent\d+|ubbcode|bbwrapper|messagetext|cooked|topic-richtext|questionrichtext|richcontent-inner)(?=\s|$)"
 )
 # names that other sites use too: they count where the page speaks of a forum
@@ -101,10 +101,13 @@ def _rows(nodes: list[html.HtmlElement]) -> list[Post]:
     """The children of one element that repeat a time or a floor, each with the unmarked ones behind it."""
     marked: dict[html.HtmlElement, dict[html.HtmlElement, None]] = {}
     for element in nodes:
-        if element.tag in _SILENT or not any(
-            MARK.search(t) or FLOOR.match(t)
-            for t in (element.text or "", *(c.tail or "" for c in element))
-            if len(t) < 120
+        if element.tag in _SILENT or not (
+            element.tag == "time"
+            or any(
+                MARK.search(t) or FLOOR.match(t)
+                for t in (element.text or "", *(c.tail or "" for c in element))
+                if len(t) < 120
+            )
         ):
             continue
         child = element
