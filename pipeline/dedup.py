@@ -48,6 +48,25 @@ def story_of(item_id: str, own_bands: Sequence[str], known: Mapping[str, str]) -
     return next((known[band] for band in own_bands if band in known), item_id)
 
 
+def wordings(texts: Sequence[str]) -> list[int]:
+    """For each text the number of the first one that it repeats a span of (`SPAN` characters), else its own number."""
+    leader = list(range(len(texts)))
+
+    def first(number: int) -> int:
+        while leader[number] != number:
+            leader[number] = leader[leader[number]]
+            number = leader[number]
+        return number
+
+    seen: dict[str, int] = {}
+    for number, text in enumerate(texts):
+        flat = _NOISE.sub("", text)
+        for at in range(max(1, len(flat) - SPAN + 1)):
+            one, other = sorted((first(seen.setdefault(flat[at : at + SPAN], number)), first(number)))
+            leader[other] = one
+    return [first(number) for number in range(len(texts))]
+
+
 def shared_spans(posts: Sequence[tuple[str, Voice]], k: int, most: int = 5) -> list[str]:
     """Spans of a circulating text that at least `k` distinct voices' copies have word for word (charter 2), longest first.
 

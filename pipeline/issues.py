@@ -6,15 +6,17 @@ every public count is a multiple of k (charter 2).
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from models.taxonomy import TOPIC_NAMES
 from pipeline import levels
-from pipeline.dedup import alike, shared_spans
+from pipeline.dedup import alike, shared_spans, wordings
 from pipeline.privacy.staging_keys import distinct_voices, rounded_down
 from pipeline.records import SHANGHAI, Item
 from pipeline.staging import Post
@@ -22,8 +24,13 @@ from pipeline.staging import Post
 Number = TypeVar("Number", int, float)
 
 KEYWORDS, PROFILE, PHRASES = 8, 40, 5
+LEADING, NAMED = 2, 4  # keywords that a headline must hold one of; those that name an issue without reports
 TELLS_LEAST = 1.2  # rarity of a keyword: 检察院 tells nothing here
+REPEATED = 3  # copies of one text that count for its words
 HALF_LIFE = timedelta(days=2)
+_AMOUNT = re.compile(
+    r"(?!12309)\d+|[\d一二两三四五六七八九十百千万几半]+[多来]?[个次块元万亿米座张天年月日人名家条只台岁分点]?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +138,7 @@ def describe(
         if heard:
             groups[group] = max(groups[group], heard)
     return IssueFacts(
-        office_ids=offices, title=_title(items, keywords, topics), keywords=keywords,
+        office_ids=offices, title=_title(items, profile, telling, keywords, topics), keywords=keywords,
         phrases=phrases if voices >= k else [], topics=topics, level=level, reasons=[r.to_dict() for r in reasons],
         heat=_heat(items, trend, now), voices=voices, items=len({i.id for i in items}),
         media_items=len({i.id for i in items if i.channel == "media"}),
@@ -146,15 +153,21 @@ class _Shared:
 
     def __init__(self, posts: Sequence[Post], k: int) -> None:
         self.posts, self.k = posts, k
+        self._wordings = wordings([p.text for p in posts])
         self._words: dict[str, list[int]] = defaultdict(list)
         for number, post in enumerate(posts):
             for word in set(post.words):
                 self._words[word].append(number)
 
     def words(self) -> list[tuple[str, int]]:
-        """Words that k voices use, with their voices rounded down."""
-        spoken = ((w, rounded_down(self._voices(numbers), self.k)) for w, numbers in self._words.items())
-        return [(word, voices) for word, voices in spoken if voices]
+        """Words that k voices use, with a weight, a multiple of k: the more use it in words of their own."""
+        spoken = ((w, numbers) for w, numbers in self._words.items() if self._enough(numbers))
+        return [(word, self.k + self._own_words(numbers)) for word, numbers in spoken]
+
+    def _own_words(self, numbers: Sequence[int]) -> int:
+        """Posts that hold a word, of each wording at most `REPEATED`, rounded down to a multiple of k."""
+        wordings = Counter(self._wordings[n] for n in numbers)
+        return rounded_down(sum(min(REPEATED, count) for count in wordings.values()), self.k)
 
     def flag(self, name: str) -> bool:
         return self._enough([n for n, p in enumerate(self.posts) if any(r[name] for r in p.offices.values())])
@@ -232,28 +245,38 @@ def _edges(day: str) -> tuple[datetime, datetime]:
 
 
 def _profile(items: Sequence[Item], public: _Shared, before: Mapping[str, float]) -> dict[str, float]:
-    """Word → weight, by which later documents are compared: documents that hold it (in the title: twice) plus voices.
+    """Word → weight, by which later documents are compared: stories that hold it (in a title: twice) plus wordings.
 
     Never less than before: posts expire, and what was heard of them stays the issue's.
     """
     counts: Counter[str] = Counter()
-    for item in items:
-        if item.channel == "submission":  # its title is a category
-            counts.update(w for w in item.words if w not in item.title)
-        else:
-            counts.update({w: 2 if w in item.title else 1 for w in item.words})
-    for word, voices in public.words():
-        counts[word] += voices
+    for told in _stories(items).values():
+        counts.update(told)
+    for word, held in public.words():
+        counts[word] += held
     weights = {word: max(float(counts[word]), before.get(word, 0.0)) for word in {*counts, *before}}
     return dict(sorted(weights.items(), key=lambda p: (-p[1], p[0]))[:PROFILE])
 
 
+def _stories(items: Iterable[Item]) -> dict[str, dict[str, int]]:
+    """Story → its words: 2 for one in a title, else 1. Reprints are one story; a submission's title is a category."""
+    stories: dict[str, dict[str, int]] = defaultdict(dict)
+    for item in items:
+        told = stories[item.story_id]
+        for word in item.words:
+            if item.channel != "submission":
+                told[word] = max(told.get(word, 0), 2 if word in item.title else 1)
+            elif word not in item.title:
+                told[word] = max(told.get(word, 0), 1)
+    return stories
+
+
 def _keywords(profile: Mapping[str, float], telling: Mapping[str, float]) -> list[str]:
-    known = [w for w in profile if telling.get(w, 0.0) >= TELLS_LEAST]
+    known = [w for w in profile if telling.get(w, 0.0) >= TELLS_LEAST and not _AMOUNT.fullmatch(w)]
     scored = sorted(known, key=lambda w: (-profile[w] * telling[w], w))
     kept: list[str] = []
     for word in scored:
-        if len(word) > 1 and not word.isdigit() and not any(word in other or other in word for other in kept):
+        if len(word) > 1 and not any(word in other or other in word for other in kept):
             kept.append(word)
     return kept[:KEYWORDS]
 
@@ -275,11 +298,26 @@ def _phrases(found: Sequence[str], before: Sequence[str]) -> list[str]:
     return kept[:PHRASES]
 
 
-def _title(items: Sequence[Item], keywords: Sequence[str], topics: Mapping[str, float]) -> str:
-    """A report's headline that holds most of the keywords; without reports, topic and keywords."""
+def _title(
+    items: Sequence[Item], profile: Mapping[str, float], telling: Mapping[str, float], keywords: Sequence[str],
+    topics: Mapping[str, float],
+) -> str:  # fmt: skip
+    """The headline whose words the other stories and the posts share most; without reports, topic and keywords.
+
+    A headline that holds none of the leading keywords (情况通报) gets them in front.
+    """
     reports = [i for i in items if i.channel in ("media", "official") and i.title]
-    if reports:
-        best = max(reports, key=lambda i: (sum(w in i.title for w in keywords), i.outlet_weight, -len(i.title), i.id))
+    if not reports:
+        topic = TOPIC_NAMES.get(next(iter(topics), ""), "公众讨论")
+        return f"{topic}：{'、'.join(keywords[:NAMED])}" if keywords else topic
+    stories = _stories(items)
+
+    def shared(report: Item) -> float:
+        own = stories[report.story_id]
+        words = [w for w in own if w in report.title and w in profile]
+        return sum(telling.get(w, 0.0) * math.log(max(1.0, 1 + profile[w] - own[w])) for w in words)
+
+    best = max(reports, key=lambda i: (round(shared(i), 6), i.outlet_weight, -len(i.title), i.id))
+    if not keywords or any(word in best.title for word in keywords[:LEADING]):
         return best.title
-    topic = TOPIC_NAMES.get(next(iter(topics), ""), "公众讨论")
-    return f"{topic}：{'、'.join(keywords[:4])}" if keywords else topic
+    return f"{'、'.join(keywords[:LEADING])}：{best.title}"

@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix, diags
 
 # Chosen with `cluster.ALIKE`, on the same texts.
 COHESION = 0.75  # 0: plain average link; 1: cosine of the means, where a large loose group is near to everything
-TOPICS = 0.45  # likeness grows by so much where all topics are the same
+TOPICS = 0.7  # likeness grows by so much where all topics are the same
 FADES = 300.0  # hours after which likeness has fallen to 1/e
 CAUTION = (
     0.8  # times the likeness of two settled units: what is left of them may resemble each other by its style alone

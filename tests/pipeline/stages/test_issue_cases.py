@@ -1,4 +1,4 @@
-"""The gate of issue clustering on the labelled issues of tests/cases/issues, posts arriving hour by hour.
+"""The gate of issue clustering on the labelled issues of tests/cases/issues, posts arriving hour by hour, heard every two.
 
 The floors hold for one state of the set (`HASH`), 0.02 under what was reached on 2026-11-25. Thresholds were chosen on the
 development half and the demo's story; the test half was looked at afterwards. Every text takes part here, also a reader's
@@ -28,9 +28,9 @@ from pipeline.settings.offices import Offices
 
 ROOT = FOLDER.parents[2]
 BEGIN = datetime(2026, 11, 16, tzinfo=SHANGHAI)
-HASH = "4dac3060fa81bcd5"
+HASH = "532556ec6de2de5e"
 # half → B-cubed F1 of all texts, and of those that are no copy of another
-FLOORS = {"development": (0.787, 0.786), "test": (0.820, 0.805)}
+FLOORS = {"development": (0.816, 0.815), "test": (0.818, 0.801)}
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    """All 2,000 texts, heard every hour for ten days."""
+    """All 2,000 texts, heard every two hours until the last came in."""
     texts = load_texts()
     reader = Reader(Scorer.load(ROOT / "models" / "artifact"), load_model(FOLDER / "office.yaml", Offices).offices)
     readings = reader.read([(t.title, mask(t.text), ["yuanbei"]) for t in texts])
@@ -62,7 +62,7 @@ def world() -> World:
     public = {t.id for t in texts if t.channel == "public"}
     heard = hear_again(
         list(documents.values()), public, load_frequencies(ROOT / "models" / "artifact"),
-        BEGIN + timedelta(hours=1), BEGIN + timedelta(hours=max(t.hour for t in texts) + 1), timedelta(hours=1),
+        BEGIN + timedelta(hours=1), BEGIN + timedelta(hours=max(t.hour for t in texts) + 2), timedelta(hours=2),
     )  # fmt: skip
     return World({t.id: t for t in texts}, documents, heard)
 
@@ -94,7 +94,7 @@ def test_texts_of_one_issue_come_together(world: World, half: str, capsys: pytes
             print(f"\n{half}, {name}: B-cubed precision {precision:.3f}, recall {recall:.3f}, F1 {f1:.3f}", end="")
     floor_all, floor_written = FLOORS[half]
     assert all_texts[2] >= floor_all and other_words[2] >= floor_written
-    assert other_words[0] >= 0.85  # matters that have nothing to do with each other stay apart
+    assert other_words[0] >= 0.8  # matters that have nothing to do with each other stay apart
 
 
 def test_ids_survive_and_merges_leave_redirects(world: World) -> None:

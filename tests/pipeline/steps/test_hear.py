@@ -11,7 +11,7 @@ import pytest
 from house import NAME, OFFICE, House, article
 from making import HOUR, NOW, bytes_anywhere, ident
 
-from pipeline.desk.tables import Incident, IssueItem, IssueRedirect, IssueRow
+from pipeline.desk.tables import Incident, IssueItem, IssueRedirect, IssueRow, TimelineEntry
 from pipeline.errors import RetryLater
 from pipeline.records import Capture, Signal
 
@@ -127,6 +127,48 @@ def test_two_issues_that_turn_out_to_be_one_leave_a_redirect_and_the_incident_fo
     assert [(r.old_id, r.new_id) for r in house.rows(IssueRedirect)] == [("younger", one.id)]
     assert {i.issue_id for i in house.rows(IssueItem)} == {one.id}
     assert house.rows(Incident)[0].subject_id == one.id
+
+
+def test_what_was_published_of_a_merged_issue_lives_on_and_both_incidents_say_it(house: House) -> None:
+    house.ingest(*(article(n, f"{NAME}的咨询热线没人接，第{n}次。", thread="t") for n in range(4)))
+    house.hear()
+    (one,) = house.rows(IssueRow)
+    answered = NOW + HOUR
+    with (
+        house.db.write() as s
+    ):  # as if an earlier run had seen two, and the younger one had been talked of and answered
+        values = {c.name: getattr(one, c.name) for c in IssueRow.__table__.columns if c.name != "id"}
+        told = {"first_at": NOW + HOUR, "phrases": [CHAIN], "voices": 2 * K, "answered_at": answered, "sensitive": True}
+        s.add(IssueRow(id="younger", **{**values, **told}))
+        for row in s.query(IssueItem).filter(IssueItem.item_id.in_([ident(2), ident(3)])):
+            row.issue_id = "younger"
+        for short, subject in (("AAAAAA", one.id), ("BBBBBB", "younger")):
+            s.add(Incident(
+                id=short, short_id=short, office_ids=[OFFICE], title=f"事件{short}", subject_kind="issue", subject_id=subject,
+                group_key=f"issue:{subject}:{OFFICE}", level=3, state="open", opened_at=NOW,
+            ))  # fmt: skip
+    house.hear(NOW + 2 * HOUR)
+    (merged,) = house.rows(IssueRow)
+    assert merged.id == one.id and merged.phrases == [CHAIN] and merged.voices == 2 * K
+    assert merged.answered_at == answered and merged.sensitive
+    said = {line.incident_id: line.text for line in house.rows(TimelineEntry)}
+    assert "BBBBBB" in said["AAAAAA"] and "AAAAAA" in said["BBBBBB"]
+
+
+def test_an_issue_that_was_to_be_seen_is_not_lost_to_an_older_one_that_was_not(house: House) -> None:
+    """Its items' issue was unknown to the desk so far; the published row goes on under the older id."""
+    house.ingest(*(article(n, f"{NAME}的咨询热线没人接，第{n}次。", thread="t") for n in range(4)))
+    house.hear()
+    (one,) = house.rows(IssueRow)
+    with house.db.write() as s:
+        first = s.get_one(IssueItem, (ident(0), OFFICE))
+        first.issue_id = "older"
+        row = s.get_one(IssueRow, one.id)
+        row.phrases, row.voices = [CHAIN], K
+    house.hear(NOW + HOUR)
+    (row,) = house.rows(IssueRow)
+    places = {i.issue_id for i in house.rows(IssueItem)}
+    assert places == {row.id} and row.phrases == [CHAIN]
 
 
 def test_what_was_heard_outlives_its_posts(house: House) -> None:
