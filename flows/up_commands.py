@@ -71,7 +71,9 @@ def worker(pool: str, data_dir: Path) -> None:
         if crashed:
             click.echo(f"上次中断的 {crashed} 个流程已标记为中断。")
         sys.stdout.flush()
-        start = f"-m prefect worker start --pool {shlex.quote(pool)} --type process --limit {AT_ONCE} --with-healthcheck"
+        start = (
+            f"-m prefect worker start --pool {shlex.quote(pool)} --type process --limit {AT_ONCE} --with-healthcheck"
+        )
         os.execv(sys.executable, [sys.executable, *shlex.split(start)])  # noqa: S606  # the lock stays with it
 
 
