@@ -65,8 +65,9 @@ def watch(data_dir: Path, now: datetime | None) -> None:
     with opened(data_dir, now) as c:
         heard, found = watch_once(c)
         mirror_once(c)
+        parts = f"，{heard.uncompared} 组声音只与一部分比较过" if heard.uncompared else ""
         click.echo(
-            f"议题 {heard.issues} 个（合并 {heard.merged}）；新预警 {found.alerts}，新事件 {found.opened}，升级 {found.raised}。"
+            f"议题 {heard.issues} 个（合并 {heard.merged}）{parts}；新预警 {found.alerts}，新事件 {found.opened}，升级 {found.raised}。"
         )
 
 

@@ -79,12 +79,13 @@ def _hear(home: Home, db: Database, index: Index, staging: Staging, now: datetim
         if p.id in found.places and p.place.get("issue") != found.places[p.id]
     ]
     staging.place(moved, ())
+    uncompared = rounded_down(found.uncompared, home.settings.k)
     published = _publish(home, db, found, items, list(posts.values()), {row.id: row for row in rows}, telling, now)
     staging.place(
         (), [p.id for p in posts.values() if p.id in found.places and published.get(found.places[p.id], False)]
     )
     _note_on_documents(db, index, items)
-    return HearReport(len(documents), len(published), len(found.redirects), signals, found.uncompared)
+    return HearReport(len(documents), len(published), len(found.redirects), signals, uncompared)
 
 
 def _seen(whole: Sequence[Document], public: Sequence[Document], k: int) -> Counter[str]:

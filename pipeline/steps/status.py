@@ -80,7 +80,10 @@ def status(home: Home, db: Database, index: Index, now: datetime) -> dict[str, A
                     "in": public - public % k, "now": staged - staged % k, "gone": totals.get("staging.gone", 0) // k * k,
                     "expired_unheard": totals.get("staging.expired", 0) // k * k,
                 },
-                "issues": {"out": session.scalar(select(func.count()).select_from(IssueRow)) or 0},
+                "issues": {
+                    "out": session.scalar(select(func.count()).select_from(IssueRow)) or 0,
+                    "compared_in_parts": next((beat.state.get("uncompared", 0) for beat in newest if beat.name == "hear"), 0),
+                },
                 "alerts": {"out": session.scalar(select(func.count()).select_from(Alert)) or 0},
                 "digests": {"out": session.scalar(select(func.count()).select_from(DigestRow)) or 0},
             },

@@ -80,7 +80,9 @@ def _posts(
     rng = random.Random(count)
     usual = list(background.counts or {})
     weights = list(itertools.accumulate((background.counts or {}).values()))
-    documents, gold = [], {}
+    documents: list[Document] = []
+    gold: dict[str, str] = {}
+    topics: frozenset[str]
     for number in range(count):
         key, at = f"p{number}", BEGIN + timedelta(hours=72 * number / count)
         if rng.random() < CHATTER:

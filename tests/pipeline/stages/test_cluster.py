@@ -91,3 +91,17 @@ def test_a_matter_is_one_issue_also_when_everybody_speaks_of_it(about: int, othe
     (issue, held), *_ = sizes.most_common(1)
     assert held >= 0.95 * about
     assert sum(places[f"d{about + n}"] == issue for n in range(others)) <= 1
+
+
+def test_more_than_can_be_compared_at_once_is_still_placed_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In parts first, the largest and newest together at the end: a loud matter is one issue, and nothing is lost."""
+    monkeypatch.setattr("pipeline.cluster.MOST", 40)
+    rng = random.Random(4)
+    about = [document(n, [*rng.sample(WORDS[:8], 6), *rng.sample(EVERYDAY, 4)]) for n in range(0, 600, 3)]
+    others = [document(n, rng.sample(EVERYDAY, 9)) for n in range(1, 600, 3)]
+    documents = sorted(about + others, key=lambda d: d.at)
+    found = place(documents)
+    assert set(found.places) == {d.id for d in documents}
+    (_, held), *_ = Counter(found.places[d.id] for d in about).most_common(1)
+    assert held >= 0.9 * len(about)
+    assert found.uncompared > 0 and place(documents[:40]).uncompared == 0
