@@ -27,7 +27,9 @@ def main() -> int:
             for role, variable in ROLES.items():
                 name = f"tingjian-{role}"
                 ask(server, "DELETE", "/_security/api_key", {"name": name})
-                made = ask(server, "POST", "/_security/api_key", {"name": name, "role_descriptors": {role: rights[role]}})
+                made = ask(
+                    server, "POST", "/_security/api_key", {"name": name, "role_descriptors": {role: rights[role]}}
+                )
                 if role == "operator":
                     print(tingjian("index", "setup", TINGJIAN_ES_API_KEY=made["encoded"]), end="", file=sys.stderr)
                 print(f"{variable}={made['encoded']}")

@@ -22,7 +22,7 @@ from pipeline.desk.tables import Incident
 from pipeline.index import open_index
 
 PAGES = ["/", "/issues", "/issues/issue-decision", "/issues/issue-hostile", "/search", "/search?q=检察院", "/incidents",
-         "/incidents?state=closed", "/digests", f"/digests/{CITY}:2026-W46", "/sources", "/inbox", "/inbox/1.eml", "/inbox/2.eml",
+         "/incidents?state=closed", "/digests", f"/digests/{CITY}:2026-W46", "/sources", "/system", "/inbox", "/inbox/1.eml", "/inbox/2.eml",
          "/inbox/3.eml", "/audit", "/people", "/account", "/help", f"/items/{items()[0].id}", f"/items/{items()[5].id}",
          f"/items/{items()[0].id}/evidence"]  # fmt: skip
 
