@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.errors import ConfigurationError
 
-_VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+_VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")  # as in a shell: ${NAME}, ${NAME:-what else}
 
 # Chinese for pydantic's most usual complaints; others come as pydantic says them.
 _WORDS = {
@@ -80,10 +80,10 @@ def _filled(value: Any, path: Path) -> Any:
     if isinstance(value, str):
 
         def put(match: re.Match[str]) -> str:
-            name = match.group(1)
-            if name not in os.environ:
+            name, otherwise = match.groups()
+            word = os.environ.get(name, otherwise)
+            if word is None:
                 raise ConfigurationError(f"环境变量 {name} 没有设置", file=path)
-            word = os.environ[name]
             return quote(word, safe="") if match.string[match.end() :].startswith("@") else word
 
         return _VARIABLE.sub(put, value)

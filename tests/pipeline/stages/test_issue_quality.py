@@ -51,10 +51,9 @@ def told() -> tuple[list[Document], dict[str, str], set[str]]:
         for key in sites[site]
     }
     rows = [r for r in _rows(story) if r["at"].date() >= ANCHOR - WEEK]
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("DEMO_OFFICIAL", "http://127.0.0.1:8611")  # the file names the demo's address so
-        offices = load_model(DEMO / "config" / "office.yaml", Offices).offices
-    reader = Reader(Scorer.load(ROOT / "models" / "artifact"), offices)
+    reader = Reader(
+        Scorer.load(ROOT / "models" / "artifact"), load_model(DEMO / "config" / "office.yaml", Offices).offices
+    )
     readings = reader.read([(r["title"], r["text"], ["qingjiang"]) for r in rows])
     bands: dict[str, str] = {}
     documents, gold, public = [], {}, set()
