@@ -17,7 +17,7 @@ from models.office_names import OTHER, OWN, OfficeNames, replace_names
 from models.segment import Segmenter
 from models.terms import TermMatcher, join_hits, number_terms
 
-FEATURES_VERSION: Final = 2
+FEATURES_VERSION: Final = 3
 BUCKET_BITS: Final = 22
 CHAR_NGRAMS: Final = 3
 BLOCKS: Final = ("char", "word")

@@ -22,9 +22,9 @@ from models.frequencies import Frequencies
 from pipeline.linkage import Likeness, linked
 
 # Chosen on the demo's story and the development half of tests/cases/issues; the other half only measures them.
-ALIKE = 0.107  # likeness from which on strands are one issue
+ALIKE = 0.125  # likeness from which on strands are one issue
 TITLE_WEIGHT = 2.4  # a word in a title counts so often
-BACKGROUND_WEIGHT = 0.8  # a text of the general background counts so much, against 1 for a strand of this week
+BACKGROUND = 4600.0  # strands that the general background counts as, however many texts it was counted on
 PROFILE_LENGTH = 0.35  # length of the vector of what was published: that of a mean of many strands, not of one
 SEVERAL = 3  # strands of an issue that is settled, published or not
 BIN = 6.0  # hours told apart
@@ -104,11 +104,9 @@ def rarity(held: Mapping[str, int], total: int, background: Frequencies) -> dict
     `held`: word → how many of this window's `total` texts (or strands) hold it. The background keeps a quiet day's few texts
     from deciding, and says which words are usual: a word that everybody uses this week may be what everybody speaks of.
     """
-    everything = total + BACKGROUND_WEIGHT * background.texts
-    return {
-        word: math.log(everything / max(1.0, count + BACKGROUND_WEIGHT * background.of(word)))
-        for word, count in held.items()
-    }
+    weight = BACKGROUND / max(1, background.texts)
+    everything = total + weight * background.texts
+    return {word: math.log(everything / max(1.0, count + weight * background.of(word))) for word, count in held.items()}
 
 
 def cluster(

@@ -44,6 +44,8 @@ def pytest(*arguments: str) -> list[str]:
 QUICK = "not demo and not browser and not soak"
 # Two processes on two cores; what a file's tests share (a demo run, a stack of processes) is made once, by one of them.
 TWO = ("-n", "2", "--dist", "loadfile")
+# These wait much (polite delays, servers that start, processes that are killed): more of them than cores.
+THREE, FOUR = ("-n", "3"), ("-n", "4")
 SUITES = [
     Suite("ruff", [str(BIN / "ruff"), "check", "."], tests=False),
     Suite(
@@ -54,11 +56,11 @@ SUITES = [
     Suite("mypy", [str(BIN / "mypy")], tests=False),
     Suite("imports", [str(BIN / "lint-imports"), "--no-cache"], tests=False),
     Suite("models", pytest("tests/models", "-m", QUICK, *TWO)),
-    Suite("crawlers", pytest("tests/crawlers", "tests/deploy", "-m", QUICK, "-n", "2")),
-    Suite("pipeline", pytest("tests/pipeline", "-m", QUICK, "-n", "2")),
+    Suite("crawlers", pytest("tests/crawlers", "tests/deploy", "-m", QUICK, *FOUR)),
+    Suite("pipeline", pytest("tests/pipeline", "-m", QUICK, *THREE)),
     Suite("console", pytest("tests/console", "-m", QUICK, *TWO)),
-    Suite("flows", pytest("tests/flows", "-m", QUICK, "-n", "2")),
-    Suite("demo", pytest("tests/demo", "tests/deploy", "-m", "demo", *TWO)),
+    Suite("flows", pytest("tests/flows", "-m", QUICK, *FOUR)),
+    Suite("demo", pytest("tests/demo", "tests/deploy", "-m", "demo", "-n", "3", "--dist", "loadfile")),
     Suite("browser", pytest("tests/browser", "-m", "browser")),
 ]
 SOAK = [
