@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibrate import F64, I64, Sigmoid, Softmax
-from models.features import Extractor, Raw, Vocabulary, batches, prepare
+from models.features import DENSE_NAMES, Extractor, Raw, Vocabulary, batches, prepare
 from models.office_names import OfficeNames
 from models.taxonomy import BINARY, OFFICE_TOPICS, ROLES, SENTIMENTS, TOPICS
 
@@ -21,6 +21,8 @@ SENTIMENT_AT: Final = slice(ROLE_AT.stop, ROLE_AT.stop + len(SENTIMENTS))
 BINARY_AT: Final = slice(SENTIMENT_AT.stop, SENTIMENT_AT.stop + len(TOPICS) + len(BINARY))
 WIDTH: Final = BINARY_AT.stop
 _UNRELATED: Final = ROLES.index("unrelated")
+_OTHER_OFFICE: Final = ROLES.index("other_office")
+_OWN_NAMED, *_OTHERS = (DENSE_NAMES.index(f"lexicon:{group}") for group in ("own_office", "other_office", "elsewhere"))
 _OFFICE_TOPIC: Final = np.array([label in OFFICE_TOPICS for label in TOPICS + BINARY])
 
 
@@ -65,8 +67,12 @@ class Decision:
     binary: Sigmoid
     thresholds: F64
 
-    def __call__(self, margins: F64) -> Scores:
+    def __call__(self, margins: F64, own_only: NDArray[np.bool_] | None = None) -> Scores:
+        """`own_only`: texts that name the office they are read for and show no other one, so that none is about another."""
         role_p = self.role(margins[:, ROLE_AT])
+        if own_only is not None:
+            role_p[own_only, _OTHER_OFFICE] = 0.0
+            role_p /= role_p.sum(axis=1, keepdims=True)
         sentiment_p = self.sentiment(margins[:, SENTIMENT_AT])
         binary_p = self.binary(margins[:, BINARY_AT])
         role = self.role.choose(role_p)
@@ -83,6 +89,13 @@ class Model:
     decision: Decision
     engine: str
     words_version: str
+
+
+def names_only_its_own(raws: Sequence[Raw]) -> NDArray[np.bool_]:
+    """For each text whether it names the office it was prepared for, no other office and no place elsewhere."""
+    dense = np.concatenate([raw.dense for raw in raws])
+    only: NDArray[np.bool_] = (dense[:, _OWN_NAMED] > 0) & ~(dense[:, _OTHERS] > 0).any(axis=1)
+    return only
 
 
 def read_texts(

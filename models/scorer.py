@@ -12,7 +12,7 @@ import numpy as np
 from models.artifact import load_model
 from models.explain import moving_words
 from models.features import Extractor
-from models.model import Model, Scores, read_texts
+from models.model import Model, Scores, names_only_its_own, read_texts
 from models.office_names import OfficeNames
 from models.segment import Segmenter
 from models.taxonomy import BINARY, ROLES, SENTIMENTS, TOPICS
@@ -64,8 +64,9 @@ class Scorer:
         if not texts:
             return []
         linear = self._model.linear
-        margins = linear.margins(read_texts(self._extractor, texts, office, linear.vocabulary))
-        return _all_labels(self._model.decision(margins))
+        raws = read_texts(self._extractor, texts, office, linear.vocabulary)
+        own_only = names_only_its_own(raws) if office else None
+        return _all_labels(self._model.decision(linear.margins(raws), own_only))
 
     def words(self, text: str) -> list[str]:
         """Content words for the index, in order, repeats kept."""
