@@ -71,7 +71,7 @@ class Decision:
         """`own_only`: texts that name the office they are read for and show no other one, so that none is about another."""
         role_p = self.role(margins[:, ROLE_AT])
         if own_only is not None:
-            role_p[own_only, _OTHER_OFFICE] = 0.0
+            role_p[own_only, _OTHER_OFFICE] = 1e-12  # not 0: where nothing else is likely, the sum must not vanish
             role_p /= role_p.sum(axis=1, keepdims=True)
         sentiment_p = self.sentiment(margins[:, SENTIMENT_AT])
         binary_p = self.binary(margins[:, BINARY_AT])

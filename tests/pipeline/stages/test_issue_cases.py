@@ -30,7 +30,7 @@ ROOT = FOLDER.parents[2]
 BEGIN = datetime(2026, 11, 16, tzinfo=SHANGHAI)
 HASH = "532556ec6de2de5e"
 # half → B-cubed F1 of all texts, and of those that are no copy of another
-FLOORS = {"development": (0.816, 0.815), "test": (0.818, 0.801)}
+FLOORS = {"development": (0.818, 0.820), "test": (0.834, 0.827)}
 
 
 @dataclass(frozen=True)
